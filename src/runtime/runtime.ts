@@ -1,0 +1,89 @@
+// The port to whatever runs sandboxes. Adapters: local (dtach + bubblewrap) and kubernetes (StatefulSets).
+
+/** Names one agent's sandbox. All adapters derive their own names from these three numbers. */
+export interface SandboxRef {
+  userId: number
+  agentId: number
+  /** Rises by one at every start; a sandbox of an older generation is stale. */
+  generation: number
+}
+
+export interface SandboxResources {
+  /** Cores, for example 2 or 0.5. */
+  cpuLimit: number
+  memoryLimitBytes: number
+  pidsLimit: number
+}
+
+/** Everything a sandbox needs to start. Holds secrets: never log it whole. */
+export interface SandboxSpec extends SandboxRef {
+  /** Environment of the CLI: provider URL, token, models, proxies, the user's variables. */
+  environment: Record<string, string>
+  resources: SandboxResources
+  /** The sidecar's bearer token for the internal API; never visible to the CLI. */
+  sandboxToken: string
+  /** Base URL of the internal API as seen from the sidecar. */
+  internalUrl: string
+  /** Colours the CLI starts with. */
+  theme: 'light' | 'dark'
+}
+
+export const START_STEPS = ['scheduling', 'image', 'starting', 'restoring', 'skills', 'terminal'] as const
+export type StartStep = (typeof START_STEPS)[number]
+
+/** One piece of news while a sandbox starts. `done/total` drive the bar where they are known. */
+export interface StartProgress {
+  step: StartStep
+  /** Words for the user, for example "Downloading Claude Code, 61 of 96 MB". */
+  detail?: string
+  done?: number
+  total?: number
+}
+
+export type SandboxPhase = 'absent' | 'starting' | 'ready' | 'failed'
+
+/** What really runs, as far as the adapter knows. */
+export interface SandboxState {
+  userId: number
+  agentId: number
+  generation: number
+  phase: SandboxPhase
+  /** Why it failed, as a sentence with a next step. */
+  reason?: string
+  startedAt?: Date
+  /** A visible warning that goes with it, for example that isolation is off. */
+  warning?: string
+}
+
+export interface SandboxUsage {
+  /** Percent of the CPU limit, 0–100. */
+  cpuPercent: number
+  memoryBytes: number
+  memoryPercent: number
+}
+
+/** Where a terminal upstream is dialled; `terminal/upstream.ts` knows how. */
+export type TerminalAddress = { kind: 'dtach'; socketPath: string } | { kind: 'ttyd'; url: string; credential: string }
+
+export interface Runtime {
+  readonly kind: 'local' | 'kubernetes'
+  /** Finds out at boot whether sandboxes can run here; a sentence with a remedy when they cannot. */
+  probe(): Promise<{ ok: true; warning?: string } | { ok: false; reason: string }>
+  /**
+   * Brings up the sandbox of `spec` and resolves when its terminal can be dialled. Starting what already runs
+   * in the same generation is harmless. Throws AppError `unavailable` with a sentence and a next step.
+   */
+  start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
+  /** Ends every process of the agent's sandbox; files stay. Stopping what does not run is harmless. */
+  stop(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  /** Stops it and removes its files for good. */
+  remove(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  /** Every sandbox that exists, from a cache or a cheap scan; used by the reconcile loop. */
+  list(): Promise<SandboxState[]>
+  state(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxState>
+  usage(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxUsage | undefined>
+  terminal(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<TerminalAddress>
+  /** Calls back when a sandbox ends or changes by itself. Returns the way to unsubscribe. */
+  watch(listener: (state: SandboxState) => void): () => void
+  [Symbol.asyncDispose](): Promise<void>
+}

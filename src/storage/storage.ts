@@ -1,0 +1,24 @@
+// The port to object storage: whole objects under string keys. Adapters: filesystem, s3.
+
+export interface StoredObject {
+  key: string
+  size: number
+}
+
+/** Half-open byte range [start, end). */
+export interface ByteRange {
+  start: number
+  end: number
+}
+
+export interface Storage {
+  readonly kind: 'filesystem' | 's3'
+  /** Stores a stream as one whole object: it is there completely or not at all. Throws AppError `unavailable` or `disk_full`. */
+  put(key: string, body: ReadableStream<Uint8Array>, size: number): Promise<void>
+  /** The bytes of an object or of a part of it; undefined when there is none. */
+  get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined>
+  /** Removes objects; missing ones are no error. */
+  delete(keys: string[]): Promise<void>
+  list(prefix: string): AsyncIterable<StoredObject>
+  [Symbol.asyncDispose](): Promise<void>
+}
