@@ -1,0 +1,45 @@
+// Table of sessions: what should run, how far it is, and why it failed.
+import { sql } from 'drizzle-orm'
+import { bigint, index, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { agents } from '../agents/schema.ts'
+import type { StartStep } from '../runtime/runtime.ts'
+import { users } from '../users/schema.ts'
+
+export const SESSION_STATUSES = ['creating', 'running', 'idle', 'stopped', 'failed', 'deleted'] as const
+export type SessionStatus = (typeof SESSION_STATUSES)[number]
+
+/** One finished or current step of a start; times are milliseconds since the start. */
+export interface StepRecord {
+  step: StartStep
+  startedMs: number
+  endedMs?: number
+  detail?: string
+  done?: number
+  total?: number
+}
+
+export const sessions = pgTable(
+  'sessions',
+  {
+    id: uuid('id').primaryKey(),
+    userId: bigint('user_id', { mode: 'number' }).notNull().references(() => users.id, { onDelete: 'cascade' }),
+    agentId: bigint('agent_id', { mode: 'number' }).notNull().references(() => agents.id, { onDelete: 'cascade' }),
+    status: text('status', { enum: SESSION_STATUSES }).notNull().default('creating'),
+    steps: jsonb('steps').$type<StepRecord[]>().notNull().default([]),
+    /** Why it failed or stopped, as a sentence with a next step. */
+    reason: text('reason'),
+    /** A warning that stays visible while it runs, for example that isolation is off. */
+    warning: text('warning'),
+    /** What the CLI does now: `working`, `waiting`, `needs-you`. */
+    activity: text('activity', { enum: ['working', 'waiting', 'needs-you'] }),
+    activityDetail: text('activity_detail'),
+    startedAt: timestamp('started_at', { withTimezone: true }).notNull().defaultNow(),
+    readyAt: timestamp('ready_at', { withTimezone: true }),
+    lastActive: timestamp('last_active', { withTimezone: true }).notNull().defaultNow(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex('sessions_one_per_agent').on(table.agentId).where(sql`status <> 'deleted'`), index('sessions_user').on(table.userId)],
+)
+
+export type SessionRow = typeof sessions.$inferSelect
