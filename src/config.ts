@@ -37,7 +37,21 @@ export class ConfigError extends Error {}
 
 type Env = Record<string, string | undefined>
 
-const WEAK_SECRETS = new Set(['secret', 'changeme', 'change-me', 'jwt-secret', 'jwtsecret', 'your-secret-key', 'your-jwt-secret', 'password', 'development', 'test', 'sac', 'sac-secret', 'supersecret'])
+const WEAK_SECRETS = new Set([
+  'secret',
+  'changeme',
+  'change-me',
+  'jwt-secret',
+  'jwtsecret',
+  'your-secret-key',
+  'your-jwt-secret',
+  'password',
+  'development',
+  'test',
+  'sac',
+  'sac-secret',
+  'supersecret',
+])
 
 /** Reads the whole configuration. Throws ConfigError with one sentence per bad variable. */
 export function readConfig(env: Env = process.env): Config {
@@ -84,7 +98,10 @@ export function readConfig(env: Env = process.env): Config {
       internalHost: text('INTERNAL_HOST') ?? '127.0.0.1',
       internalUrl: text('INTERNAL_URL') ?? '',
       publicUrl: url('PUBLIC_URL'),
-      trustedProxies: (text('TRUSTED_PROXIES') ?? '').split(',').map((item) => item.trim()).filter(Boolean),
+      trustedProxies: (text('TRUSTED_PROXIES') ?? '')
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean),
     },
     dataDir: resolve(text('DATA_DIR') ?? join(process.cwd(), 'data')),
     database: {
@@ -97,7 +114,10 @@ export function readConfig(env: Env = process.env): Config {
     auth: {
       jwtSecret,
       adminPassword: text('ADMIN_PASSWORD'),
-      secretKeys: (text('SECRET_KEYS') ?? '').split(',').map((item) => item.trim()).filter(Boolean),
+      secretKeys: (text('SECRET_KEYS') ?? '')
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean),
       minPasswordLength: number('MIN_PASSWORD_LENGTH', 12, 8, 128),
     },
     runtime: {

@@ -26,7 +26,9 @@ export const agents = pgTable(
   'agents',
   {
     id: bigserial('id', { mode: 'number' }).primaryKey(),
-    createdBy: bigint('created_by', { mode: 'number' }).notNull().references(() => users.id, { onDelete: 'cascade' }),
+    createdBy: bigint('created_by', { mode: 'number' })
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
     name: text('name').notNull(),
     description: text('description').notNull().default(''),
     icon: text('icon').notNull().default('bot'),
@@ -55,7 +57,10 @@ export const agents = pgTable(
 /** Hash of the only token that a sandbox's sidecar holds, valid for one generation. */
 export const sandboxTokens = pgTable('sandbox_tokens', {
   tokenHash: text('token_hash').primaryKey(),
-  agentId: bigint('agent_id', { mode: 'number' }).notNull().unique().references(() => agents.id, { onDelete: 'cascade' }),
+  agentId: bigint('agent_id', { mode: 'number' })
+    .notNull()
+    .unique()
+    .references(() => agents.id, { onDelete: 'cascade' }),
   generation: integer('generation').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
 })

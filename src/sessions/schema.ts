@@ -22,8 +22,12 @@ export const sessions = pgTable(
   'sessions',
   {
     id: uuid('id').primaryKey(),
-    userId: bigint('user_id', { mode: 'number' }).notNull().references(() => users.id, { onDelete: 'cascade' }),
-    agentId: bigint('agent_id', { mode: 'number' }).notNull().references(() => agents.id, { onDelete: 'cascade' }),
+    userId: bigint('user_id', { mode: 'number' })
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    agentId: bigint('agent_id', { mode: 'number' })
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
     status: text('status', { enum: SESSION_STATUSES }).notNull().default('creating'),
     steps: jsonb('steps').$type<StepRecord[]>().notNull().default([]),
     /** Why it failed or stopped, as a sentence with a next step. */

@@ -9,8 +9,12 @@ export const users = pgTable('users', {
   email: text('email').notNull().unique(),
   displayName: text('display_name').notNull(),
   passwordHash: text('password_hash').notNull(),
-  role: text('role', { enum: ['user', 'admin'] }).notNull().default('user'),
-  theme: text('theme', { enum: ['system', 'light', 'dark'] }).notNull().default('system'),
+  role: text('role', { enum: ['user', 'admin'] })
+    .notNull()
+    .default('user'),
+  theme: text('theme', { enum: ['system', 'light', 'dark'] })
+    .notNull()
+    .default('system'),
   screenReader: boolean('screen_reader').notNull().default(false),
   disabledAt: timestamp('disabled_at', { withTimezone: true }),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
@@ -20,7 +24,9 @@ export const users = pgTable('users', {
 /** One row per sign-in. `id` is the SHA-256 of the `sid` claim, so a dump of the table opens nothing. */
 export const logins = pgTable('logins', {
   id: text('id').primaryKey(),
-  userId: bigint('user_id', { mode: 'number' }).notNull().references(() => users.id, { onDelete: 'cascade' }),
+  userId: bigint('user_id', { mode: 'number' })
+    .notNull()
+    .references(() => users.id, { onDelete: 'cascade' }),
   userAgent: text('user_agent').notNull().default(''),
   address: text('address').notNull().default(''),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
@@ -32,7 +38,9 @@ export const logins = pgTable('logins', {
 export const invitations = pgTable('invitations', {
   codeHash: text('code_hash').primaryKey(),
   email: text('email'),
-  createdBy: bigint('created_by', { mode: 'number' }).notNull().references(() => users.id, { onDelete: 'cascade' }),
+  createdBy: bigint('created_by', { mode: 'number' })
+    .notNull()
+    .references(() => users.id, { onDelete: 'cascade' }),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
   expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   usedAt: timestamp('used_at', { withTimezone: true }),

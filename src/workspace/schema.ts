@@ -7,7 +7,9 @@ export const outputFiles = pgTable(
   'output_files',
   {
     id: bigserial('id', { mode: 'number' }).primaryKey(),
-    agentId: bigint('agent_id', { mode: 'number' }).notNull().references(() => agents.id, { onDelete: 'cascade' }),
+    agentId: bigint('agent_id', { mode: 'number' })
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
     path: text('path').notNull(),
     size: bigint('size', { mode: 'number' }).notNull(),
     sha256: text('sha256').notNull(),
@@ -24,7 +26,9 @@ export const outputFiles = pgTable(
 
 /** Counters of one agent's output; changed only in the transaction that changes a row. */
 export const outputCounters = pgTable('output_counters', {
-  agentId: bigint('agent_id', { mode: 'number' }).primaryKey().references(() => agents.id, { onDelete: 'cascade' }),
+  agentId: bigint('agent_id', { mode: 'number' })
+    .primaryKey()
+    .references(() => agents.id, { onDelete: 'cascade' }),
   lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
   usedBytes: bigint('used_bytes', { mode: 'number' }).notNull().default(0),
   fileCount: integer('file_count').notNull().default(0),
