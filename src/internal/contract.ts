@@ -15,8 +15,11 @@ export interface StoreAnswer {
   duplicate?: true
 }
 
-/** Statuses after which the sidecar gives a path up until it changes again; everything else is retried for ever. */
-export const PERMANENT_STATUSES: readonly number[] = [400, 409, 413, 422]
+/**
+ * Statuses after which the sidecar gives a path up until it changes again; everything else is retried for ever.
+ * 409 (a file where a folder is, or the reverse) is retried: the other half of the change is on its way.
+ */
+export const PERMANENT_STATUSES: readonly number[] = [400, 413, 422]
 /** Statuses that mean that the sandbox token is no longer good: the sidecar ends itself. */
 export const REVOKED_STATUSES: readonly number[] = [401]
 

@@ -14,7 +14,7 @@ export interface ByteRange {
 export interface Storage {
   readonly kind: 'filesystem' | 's3'
   /** Stores a stream as one whole object: it is there completely or not at all. Throws AppError `unavailable` or `disk_full`. */
-  put(key: string, body: ReadableStream<Uint8Array>, size: number): Promise<void>
+  put(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<void>
   /** The bytes of an object or of a part of it; undefined when there is none. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined>
   /** Removes objects; missing ones are no error. */

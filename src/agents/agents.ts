@@ -1,0 +1,244 @@
+// Agents: created, changed and deleted by their owner. The row says what should be; other features make it so.
+import { and, count, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import type { Bus } from '../bus/bus.ts'
+import type { Db, Transaction } from '../db/client.ts'
+import { randomToken, type SecretBox, sha256Hex } from '../lib/crypto.ts'
+import { AppError, invalidFields, notFound } from '../lib/errors.ts'
+import type { UrlRules } from '../lib/url-rules.ts'
+import type { Settings } from '../settings/settings.ts'
+import { users } from '../users/schema.ts'
+import { cliEnvironment, secretContext } from './environment.ts'
+import { PRESETS } from './presets.ts'
+import { type AgentInput, agentProblems, type ConfigInput } from './rules.ts'
+import { type AgentConfig, type AgentRow, agents, type SealedSecret, sandboxTokens } from './schema.ts'
+
+/** Proof that whoever holds it may act on this agent: only `owned` and `bySandboxToken` hand one out to requests. */
+export type Agent = AgentRow
+
+type Owner = { id: number }
+
+/** Creates, finds and changes agents. */
+export class Agents {
+  constructor(private readonly deps: { db: Db; bus: Bus; settings: Settings; box: SecretBox; urls: UrlRules }) {}
+
+  /** The user's agent, or `not_found` for a stranger's and for none. */
+  async owned(user: Owner, id: number): Promise<Agent> {
+    const [row] = Number.isSafeInteger(id) ? await this.deps.db.select().from(agents).where(mine(user, id)).limit(1) : []
+    if (!row) throw notFound('This agent')
+    return row
+  }
+
+  /** The user's agents, newest first. */
+  async list(user: Owner): Promise<Agent[]> {
+    return this.deps.db
+      .select()
+      .from(agents)
+      .where(and(eq(agents.createdBy, user.id), isNull(agents.deletedAt)))
+      .orderBy(desc(agents.id))
+  }
+
+  /** Creates an agent within the user's limit. Throws `invalid` with fields or `conflict` `quota_exceeded`. */
+  async create(user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
+    await this.check(user, input)
+    const agent = await this.deps.db.transaction(async (tx) => {
+      // The user's row is the lock: parallel creations queue up here and see each other's agents.
+      await tx.select({ id: users.id }).from(users).where(eq(users.id, user.id)).for('update')
+      const [{ total } = { total: 0 }] = await tx
+        .select({ total: count() })
+        .from(agents)
+        .where(and(eq(agents.createdBy, user.id), isNull(agents.deletedAt)))
+      const { maxAgents } = await this.deps.settings.limits(user.id)
+      if (total >= maxAgents) throw new AppError('conflict', 'quota_exceeded', `You have ${total} of ${maxAgents} agents. Delete one, or ask an admin for more.`)
+      return this.insert(tx, user, input)
+    })
+    await this.announce(agent)
+    return agent
+  }
+
+  /**
+   * Changes what `input` names and nothing else; never restarts anything. `expectedVersion` guards against lost
+   * updates: another one throws `stale`.
+   */
+  async update(agent: Agent, input: AgentInput, expectedVersion?: number): Promise<Agent> {
+    await this.check({ id: agent.createdBy }, input)
+    const changed = await this.deps.db.transaction(async (tx) => {
+      const [row] = await tx
+        .select()
+        .from(agents)
+        .where(mine({ id: agent.createdBy }, agent.id))
+        .for('update')
+      if (!row) throw notFound('This agent')
+      if (expectedVersion !== undefined && expectedVersion !== row.version) {
+        throw new AppError('stale', 'version_conflict', 'This agent was changed in another tab. Reload to see it, then save again.')
+      }
+      const next = this.merged(row, input)
+      const version = row.version + 1
+      const needsRestart = JSON.stringify([next.config, next.secrets, next.cpuLimit, next.memoryLimitMb]) !== JSON.stringify([row.config, row.secrets, row.cpuLimit, row.memoryLimitMb])
+      const [saved] = await tx
+        .update(agents)
+        .set({ ...next, version, restartVersion: needsRestart ? version : row.restartVersion, updatedAt: new Date() })
+        .where(eq(agents.id, row.id))
+        .returning()
+      return saved ?? row
+    })
+    await this.announce(changed)
+    return changed
+  }
+
+  /** Marks it as deleted; the reconcile loop ends its sandbox and removes files and row. */
+  async delete(agent: Agent): Promise<void> {
+    const gone = await this.deps.db
+      .update(agents)
+      .set({ deletedAt: new Date() })
+      .where(and(eq(agents.id, agent.id), isNull(agents.deletedAt)))
+      .returning({ id: agents.id })
+    if (gone.length === 0) throw notFound('This agent')
+    await this.deps.db.delete(sandboxTokens).where(eq(sandboxTokens.agentId, agent.id))
+    await this.announce(agent)
+  }
+
+  /** Agents that wait for their removal. */
+  async condemned(): Promise<Agent[]> {
+    return this.deps.db.select().from(agents).where(isNotNull(agents.deletedAt))
+  }
+
+  /** Removes the row of a condemned agent with everything that hangs on it. */
+  async forget(agent: Agent): Promise<void> {
+    await this.deps.db.delete(agents).where(and(eq(agents.id, agent.id), isNotNull(agents.deletedAt)))
+  }
+
+  /** Begins a new generation: the old sandbox token dies, the new one is returned and stored as a hash only. */
+  async nextGeneration(agent: Agent): Promise<{ agent: Agent; sandboxToken: string }> {
+    const sandboxToken = randomToken()
+    const tokenHash = sha256Hex(sandboxToken)
+    const next = await this.deps.db.transaction(async (tx) => {
+      const [row] = await tx
+        .update(agents)
+        .set({ generation: sql`${agents.generation} + 1`, startedVersion: sql`${agents.version}` })
+        .where(mine({ id: agent.createdBy }, agent.id))
+        .returning()
+      if (!row) throw notFound('This agent')
+      const token = { tokenHash, agentId: row.id, generation: row.generation }
+      await tx.insert(sandboxTokens).values(token).onConflictDoUpdate({ target: sandboxTokens.agentId, set: { tokenHash, generation: row.generation, createdAt: new Date() } })
+      return row
+    })
+    return { agent: next, sandboxToken }
+  }
+
+  /** The agent whose present sandbox holds this token. Identity of the internal API comes from here alone. */
+  async bySandboxToken(token: string): Promise<Agent | undefined> {
+    const [row] = await this.deps.db
+      .select()
+      .from(sandboxTokens)
+      .innerJoin(agents, and(eq(agents.id, sandboxTokens.agentId), eq(agents.generation, sandboxTokens.generation)))
+      .where(and(eq(sandboxTokens.tokenHash, sha256Hex(token)), isNull(agents.deletedAt)))
+      .limit(1)
+    return row?.agents
+  }
+
+  /** The agent as it is now, for the reconcile loop. */
+  async present(id: number): Promise<Agent | undefined> {
+    const [row] = await this.deps.db
+      .select()
+      .from(agents)
+      .where(and(eq(agents.id, id), isNull(agents.deletedAt)))
+      .limit(1)
+    return row
+  }
+
+  /** Variables for the CLI with secrets opened. */
+  environment(agent: Agent): Record<string, string> {
+    return cliEnvironment(agent, this.deps.box)
+  }
+
+  /** CLAUDE.md: the system's text, then the agent's own. */
+  async instructions(agent: Agent): Promise<string> {
+    const parts = [await this.deps.settings.systemInstructions(), agent.instructions]
+    return parts
+      .map((part) => part.trim())
+      .filter(Boolean)
+      .join('\n\n---\n\n')
+  }
+
+  private async check(user: Owner, input: AgentInput): Promise<void> {
+    const problems = agentProblems(input, await this.deps.settings.limits(user.id), this.deps.urls)
+    if (Object.keys(problems).length > 0) throw invalidFields(problems, problemCode(problems))
+  }
+
+  private async insert(tx: Transaction, user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
+    const [{ id } = { id: 0 }] = await tx.execute<{ id: number }>(sql`select nextval('agents_id_seq')::int as id`)
+    const blank = { id, config: emptyConfig(), secrets: {}, name: input.name.trim(), description: '', icon: 'bot', instructions: '', cpuLimit: null, memoryLimitMb: null }
+    const [row] = await tx
+      .insert(agents)
+      .values({ ...blank, ...this.merged(blank, input), createdBy: user.id })
+      .returning()
+    if (!row) throw new Error('an insert returned no row')
+    return row
+  }
+
+  private merged(row: Mergeable, input: AgentInput): Omit<Mergeable, 'id'> {
+    const pick = <T>(given: T | undefined, present: T) => (given === undefined ? present : given)
+    const { config, secrets } = input.config ? this.mergedConfig(row, input.config) : row
+    return {
+      name: pick(input.name?.trim(), row.name),
+      description: pick(input.description?.trim(), row.description),
+      icon: pick(input.icon, row.icon),
+      instructions: pick(input.instructions, row.instructions),
+      cpuLimit: pick(input.cpu_limit, row.cpuLimit),
+      memoryLimitMb: pick(input.memory_limit_mb, row.memoryLimitMb),
+      config,
+      secrets,
+    }
+  }
+
+  private mergedConfig(row: Mergeable, input: ConfigInput): Pick<Mergeable, 'config' | 'secrets'> {
+    const { anthropic_auth_token: token, custom_envs: envs, ...plain } = input
+    const secrets: Record<string, SealedSecret> = { ...row.secrets }
+    const put = (name: string, value: string | null | undefined) => {
+      if (value === undefined) return
+      if (value === null || value === '') delete secrets[name]
+      else secrets[name] = { last4: value.length >= 12 ? value.slice(-4) : '', setAt: new Date().toISOString(), ciphertext: this.deps.box.seal(value, secretContext(row.id, name)) }
+    }
+    put('anthropic_auth_token', token)
+    const config: AgentConfig = { ...row.config, ...plain }
+    if (envs) {
+      const kept = new Set(envs.filter((env) => env.secret).map((env) => `env:${env.key}`))
+      for (const name of Object.keys(secrets)) if (name.startsWith('env:') && !kept.has(name)) delete secrets[name]
+      for (const env of envs) if (env.secret) put(`env:${env.key}`, env.value || undefined)
+      config.custom_envs = envs.map(({ key, value = '', secret = false }) => (secret ? { key, secret } : { key, value, secret }))
+    }
+    return { config, secrets }
+  }
+
+  private async announce(agent: Agent): Promise<void> {
+    await this.deps.bus.publish({ kind: 'agent.changed', userId: agent.createdBy, agentId: agent.id })
+  }
+}
+
+type Mergeable = Pick<AgentRow, 'id' | 'name' | 'description' | 'icon' | 'instructions' | 'cpuLimit' | 'memoryLimitMb' | 'config' | 'secrets'>
+
+function mine(user: Owner, id: number) {
+  return and(eq(agents.id, id), eq(agents.createdBy, user.id), isNull(agents.deletedAt))
+}
+
+function emptyConfig(): AgentConfig {
+  const preset = PRESETS[0]
+  return {
+    provider: preset?.id ?? 'other',
+    anthropic_base_url: preset?.baseUrl ?? '',
+    anthropic_haiku_model: preset?.haiku ?? '',
+    anthropic_sonnet_model: preset?.sonnet ?? '',
+    anthropic_opus_model: preset?.opus ?? '',
+    http_proxy: '',
+    https_proxy: '',
+    custom_envs: [],
+  }
+}
+
+function problemCode(problems: Record<string, string>): string {
+  const field = Object.keys(problems)[0]
+  if (field === 'custom_envs') return problems.custom_envs?.includes('set by the portal') ? 'env_reserved' : 'env_invalid'
+  if (field === 'anthropic_base_url' || field?.endsWith('_proxy')) return 'url_not_allowed'
+  if (field === 'cpu_limit' || field === 'memory_limit_mb') return 'resource_out_of_range'
+  return 'validation_failed'
+}

@@ -1,0 +1,28 @@
+// From an agent's row to the variables its CLI is started with.
+import type { SecretBox } from '../lib/crypto.ts'
+import type { AgentRow } from './schema.ts'
+
+/** What a sealed secret of an agent is bound to. */
+export function secretContext(agentId: number, name: string): string {
+  return `agents:${agentId}:${name}`
+}
+
+/** The CLI's variables with the secrets opened. Handle like a secret. */
+export function cliEnvironment(agent: AgentRow, box: SecretBox): Record<string, string> {
+  const open = (name: string) => {
+    const sealed = agent.secrets[name]
+    return sealed ? box.open(sealed.ciphertext, secretContext(agent.id, name)) : ''
+  }
+  const { config } = agent
+  const given: [string, string][] = [
+    ['ANTHROPIC_AUTH_TOKEN', open('anthropic_auth_token')],
+    ['ANTHROPIC_BASE_URL', config.anthropic_base_url],
+    ['ANTHROPIC_DEFAULT_HAIKU_MODEL', config.anthropic_haiku_model],
+    ['ANTHROPIC_DEFAULT_SONNET_MODEL', config.anthropic_sonnet_model],
+    ['ANTHROPIC_DEFAULT_OPUS_MODEL', config.anthropic_opus_model],
+    ['HTTP_PROXY', config.http_proxy],
+    ['HTTPS_PROXY', config.https_proxy],
+    ...config.custom_envs.map(({ key, value, secret }): [string, string] => [key, secret ? open(`env:${key}`) : (value ?? '')]),
+  ]
+  return Object.fromEntries(given.filter(([, value]) => value !== ''))
+}
