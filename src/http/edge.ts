@@ -1,0 +1,74 @@
+// The outermost layer of both listeners: request ids, host check, headers, bodies, errors and the access log.
+import { Elysia } from 'elysia'
+import { AppError } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import { readBody } from './body.ts'
+import { jsonError, toAppError } from './errors.ts'
+import { hostAllowed, type OriginRules } from './origin.ts'
+import { COMMON_HEADERS, HSTS } from './security-headers.ts'
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const MAX_URL = 16 * 1024
+
+export interface EdgeOptions {
+  logger: Logger
+  rules: OriginRules
+  /** Undefined on the internal listener, which has no browser in front of it. */
+  checkHost: boolean
+  tls: boolean
+  /** Turns a failure into a page or fragment for browsers; JSON when it returns undefined. */
+  page?: (error: AppError, request: Request, requestId: string) => Response | Promise<Response> | undefined
+}
+
+const requestIds = new WeakMap<Request, string>()
+
+/** Id of a request, the same in its answer, its log lines and its error page. */
+export function requestIdOf(request: Request): string {
+  const known = requestIds.get(request)
+  if (known) return known
+  const id = `req_${Bun.randomUUIDv7('base64url').slice(0, 18)}`
+  requestIds.set(request, id)
+  return id
+}
+
+/** Plugin for the root of an app. */
+export function edge({ logger, rules, checkHost, tls, page }: EdgeOptions) {
+  return new Elysia({ name: 'edge' })
+    .onRequest(({ request, set }) => {
+      Object.assign(set.headers, COMMON_HEADERS)
+      set.headers['x-request-id'] = requestIdOf(request)
+      if (tls) set.headers['strict-transport-security'] = HSTS
+      if (!METHODS.has(request.method)) throw new AppError('malformed', 'method_not_allowed', 'This method is not used here.')
+      if (request.url.length > MAX_URL) throw new AppError('malformed', 'url_too_long', 'The URL is too long.')
+      if (checkHost && !hostAllowed(request.headers.get('host'), rules)) throw new AppError('malformed', 'misdirected', 'This portal does not answer to that name. An admin can set PUBLIC_URL.')
+    })
+    .onParse({ as: 'global' }, ({ request }) => readBody(request))
+    .onError({ as: 'global' }, async ({ error, code, request, set }) => {
+      const failure = toAppError(error, String(code))
+      const requestId = requestIdOf(request)
+      report(logger, failure, request, requestId)
+      const answer = (await page?.(failure, request, requestId)) ?? jsonError(failure, requestId)
+      const status = SPECIAL_STATUS[failure.code] ?? answer.status
+      const headers = new Headers(answer.headers)
+      for (const [name, value] of Object.entries({ ...COMMON_HEADERS, 'x-request-id': requestId })) if (!headers.has(name)) headers.set(name, value)
+      set.status = status
+      return new Response(answer.body, { status, headers })
+    })
+}
+
+// Refusals of the transport rather than of the product; their statuses have no kind of their own.
+const SPECIAL_STATUS: Record<string, number> = { range_not_satisfiable: 416, method_not_allowed: 405, url_too_long: 414, misdirected: 421, request_timeout: 408 }
+
+function report(logger: Logger, failure: AppError, request: Request, requestId: string): void {
+  const fields = { requestId, method: request.method, path: pathOf(request), code: failure.code }
+  if (failure.kind === 'internal') logger.error('request failed', { ...fields, error: failure.cause ?? failure })
+  else if (failure.kind === 'unavailable' || failure.kind === 'disk_full') logger.warn('request refused', { ...fields, error: failure.cause })
+  else logger.debug('request refused', fields)
+}
+
+/** Path of a request without its query. */
+export function pathOf(request: Request): string {
+  const start = request.url.indexOf('/', 8)
+  const end = request.url.indexOf('?', start)
+  return start < 0 ? '/' : request.url.slice(start, end < 0 ? undefined : end)
+}

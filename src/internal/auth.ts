@@ -1,0 +1,38 @@
+// Who speaks on the internal listener: the sandbox token names the agent; nothing in a request can.
+import { Elysia } from 'elysia'
+import type { Agent, Agents } from '../agents/agents.ts'
+import { sha256Hex } from '../lib/crypto.ts'
+import { AppError } from '../lib/errors.ts'
+
+const CACHE_MS = 2000
+const MAX_CACHED = 5000
+
+/** Finds agents by token, remembering the answer for two seconds: a storm of files must not become a storm of look-ups. */
+export class SandboxIdentities {
+  private readonly cache = new Map<string, { agent: Agent | undefined; readAt: number }>()
+
+  constructor(private readonly agents: Agents) {}
+
+  /** The agent whose present sandbox sends this request. Throws `unauthorized`. */
+  async identify(request: Request): Promise<Agent> {
+    const token = /^Bearer ([\w-]{20,128})$/.exec(request.headers.get('authorization') ?? '')?.[1]
+    const agent = token ? await this.lookUp(token) : undefined
+    if (!agent) throw new AppError('unauthorized', 'invalid_token', 'This sandbox token is not valid.')
+    return agent
+  }
+
+  private async lookUp(token: string): Promise<Agent | undefined> {
+    const key = sha256Hex(token)
+    const known = this.cache.get(key)
+    if (known && performance.now() - known.readAt < CACHE_MS) return known.agent
+    const agent = await this.agents.bySandboxToken(token)
+    if (this.cache.size > MAX_CACHED) this.cache.clear()
+    this.cache.set(key, { agent, readAt: performance.now() })
+    return agent
+  }
+}
+
+/** Gives handlers the `agent` that the token belongs to. */
+export function sandboxOnly(identities: SandboxIdentities) {
+  return new Elysia({ name: 'sandbox-only' }).resolve({ as: 'scoped' }, async ({ request }) => ({ agent: await identities.identify(request) }))
+}

@@ -1,0 +1,69 @@
+// The internal listener: what a sandbox's sidecar may ask for. Never reachable through the public one.
+import { Elysia, t } from 'elysia'
+import { AppError } from '../lib/errors.ts'
+import { RelativePath } from '../lib/paths.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Outputs } from '../workspace/outputs.ts'
+import { type SandboxIdentities, sandboxOnly } from './auth.ts'
+import { INTERNAL_PATHS, SHA256_HEADER } from './contract.ts'
+
+const ACTIVITY = t.Object({ state: t.Union([t.Literal('working'), t.Literal('waiting'), t.Literal('needs-you')]), detail: t.Optional(t.String()) }, { additionalProperties: false })
+const REMOVE = t.Object({ path: t.String() }, { additionalProperties: false })
+
+/** Upload, delete and activity of the sandbox that the token names. */
+export function internalRoutes({ identities, outputs, sessions }: { identities: SandboxIdentities; outputs: Outputs; sessions: Sessions }) {
+  return new Elysia({ name: 'internal' })
+    .use(sandboxOnly(identities))
+    .post(
+      INTERNAL_PATHS.upload,
+      async ({ agent, request, query, set }) => {
+        const { size, sha256 } = declared(request)
+        const { body } = request
+        const stored = await outputs.store(agent, { path: RelativePath.parse(query.path), size, sha256, body: body ? chunks(body) : none() })
+        set.status = stored.created ? 201 : 200
+        return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
+      },
+      { parse: 'none', query: t.Object({ path: t.String() }, { additionalProperties: false }) },
+    )
+    .post(
+      INTERNAL_PATHS.remove,
+      async ({ agent, body }) => {
+        const removed = await outputs.remove(agent, RelativePath.parse(body.path), false)
+        return removed.changed ? { seq: removed.seq } : { seq: removed.seq, duplicate: true }
+      },
+      { body: REMOVE },
+    )
+    .post(
+      INTERNAL_PATHS.activity,
+      async ({ agent, body }) => {
+        await sessions.noteActivity(agent.id, body.state, visible(body.detail))
+        return { ok: true }
+      },
+      { body: ACTIVITY },
+    )
+}
+
+function declared(request: Request): { size: number; sha256: string } {
+  const size = Number(request.headers.get('content-length') ?? Number.NaN)
+  const sha256 = request.headers.get(SHA256_HEADER) ?? ''
+  if (!Number.isSafeInteger(size) || size < 0) throw new AppError('malformed', 'length_required', 'Send a Content-Length.')
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw new AppError('malformed', 'checksum_required', `Send ${SHA256_HEADER} as 64 lower-case hex digits.`)
+  return { size, sha256 }
+}
+
+async function* chunks(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    yield value
+  }
+}
+
+async function* none(): AsyncIterable<Uint8Array> {}
+
+/** Words of the agent for the list of agents: one short line without control characters. */
+function visible(detail: string | undefined): string | null {
+  const line = (detail ?? '').replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim()
+  return line === '' ? null : [...line].slice(0, 120).join('')
+}

@@ -1,0 +1,63 @@
+// What each agent does now, for lists: the session's row with what the sandbox uses.
+import type { Agent, Agents } from '../agents/agents.ts'
+import type { Runtime, SandboxUsage } from '../runtime/runtime.ts'
+import type { SessionRow } from './schema.ts'
+import type { Sessions } from './sessions.ts'
+
+/** The word and icon of an agent in the lists; see the interface's table of states. */
+export type AgentState = 'starting' | 'running' | 'working' | 'needs-you' | 'idle' | 'stopped' | 'failed'
+
+/** State of an agent by its session. */
+export function agentState(session: SessionRow | undefined): AgentState {
+  switch (session?.status) {
+    case 'creating':
+      return 'starting'
+    case 'running':
+      return session.activity === 'working' || session.activity === 'needs-you' ? session.activity : 'running'
+    case 'idle':
+      return 'idle'
+    case 'failed':
+      return 'failed'
+    default:
+      return 'stopped'
+  }
+}
+
+/** One agent with its session and use. */
+export interface AgentStatus {
+  agent: Agent
+  session?: SessionRow
+  state: AgentState
+  usage?: SandboxUsage
+}
+
+/** Reads statuses of a user's agents in two queries and from the runtime's cache. */
+export class AgentStatuses {
+  constructor(private readonly deps: { agents: Agents; sessions: Sessions; runtime: Runtime }) {}
+
+  /** With the agents themselves, for pages. */
+  async withAgents(user: { id: number }): Promise<AgentStatus[]> {
+    const [agents, sessions] = await Promise.all([this.deps.agents.list(user), this.deps.sessions.list(user)])
+    const byAgent = new Map(sessions.map((session) => [session.agentId, session]))
+    return Promise.all(agents.map((agent) => this.status(agent, byAgent.get(agent.id))))
+  }
+
+  /** For the JSON API. */
+  async list(user: { id: number }) {
+    return (await this.withAgents(user)).map(({ agent, session, state, usage }) => ({
+      agent_id: agent.id,
+      session_id: session?.id ?? null,
+      status: state,
+      line: session?.activityDetail ?? session?.reason ?? null,
+      cpu_usage_percent: usage?.cpuPercent ?? null,
+      memory_usage_bytes: usage?.memoryBytes ?? null,
+      memory_usage_percent: usage?.memoryPercent ?? null,
+    }))
+  }
+
+  private async status(agent: Agent, session: SessionRow | undefined): Promise<AgentStatus> {
+    const live = session?.status === 'running' || session?.status === 'idle'
+    const usage = live ? await this.deps.runtime.usage({ userId: agent.createdBy, agentId: agent.id }) : undefined
+    return { agent, session, state: agentState(session), usage }
+  }
+}

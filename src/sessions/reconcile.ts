@@ -1,0 +1,130 @@
+// Makes what runs match the rows: starts what should run, ends what should not, and mends what fell over.
+import type { Agent, Agents } from '../agents/agents.ts'
+import type { Bus } from '../bus/bus.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { Tasks } from '../lib/tasks.ts'
+import type { Runtime, SandboxState } from '../runtime/runtime.ts'
+import { agentPrefix } from '../storage/keys.ts'
+import type { Outputs } from '../workspace/outputs.ts'
+import type { SessionRow } from './schema.ts'
+import type { Sessions } from './sessions.ts'
+import type { SandboxStarter } from './starter.ts'
+
+const EVERY_MS = 5000
+const HEAL_LIMIT = 3
+const HEAL_WINDOW_MS = 10 * 60_000
+
+interface Deps {
+  agents: Agents
+  sessions: Sessions
+  outputs: Outputs
+  runtime: Runtime
+  starter: SandboxStarter
+  bus: Bus
+  tasks: Tasks
+  logger: Logger
+  /** True while this replica may act; one replica of a cluster does. */
+  isLeader: () => Promise<boolean>
+}
+
+/** The loop. Level-triggered: every turn looks at rows and sandboxes as they are, so a crash at any point is mended. */
+export class Reconciler {
+  private readonly busy = new Map<number, Promise<void>>()
+  private readonly wanted = new Set<number>()
+  private readonly healed = new Map<number, number[]>()
+  private readonly off: (() => void)[] = []
+
+  constructor(private readonly deps: Deps) {}
+
+  /** Begins to watch rows and sandboxes. */
+  start(): void {
+    const { bus, runtime, tasks } = this.deps
+    this.off.push(bus.subscribe((event) => {
+      if (event.kind === 'session.changed' || event.kind === 'agent.changed') this.look(event.agentId)
+    }))
+    this.off.push(runtime.watch((state) => this.look(state.agentId)))
+    tasks.every('reconcile', EVERY_MS, () => this.turn())
+    tasks.start('reconcile at start', () => this.turn())
+  }
+
+  /** Looks at everything once: rows, sandboxes without rows, and condemned agents. */
+  async turn(): Promise<void> {
+    const { sessions, runtime, agents, isLeader } = this.deps
+    if (!(await isLeader())) return
+    const [rows, states, condemned] = await Promise.all([sessions.all(), runtime.list(), agents.condemned()])
+    const ids = new Set([...rows.map((row) => row.agentId), ...states.filter((state) => state.phase !== 'absent').map((state) => state.agentId), ...condemned.map((agent) => agent.id)])
+    for (const id of ids) this.look(id)
+    await Promise.allSettled(this.busy.values())
+  }
+
+  [Symbol.dispose](): void {
+    for (const off of this.off) off()
+  }
+
+  // One agent is looked at by one turn at a time; news meanwhile leads to one more look.
+  private look(agentId: number): void {
+    if (this.deps.tasks.signal.aborted) return
+    if (this.busy.has(agentId)) return void this.wanted.add(agentId)
+    const work = this.reconcile(agentId)
+      .catch((error: unknown) => this.deps.logger.error('reconcile failed', { agentId, error }))
+      .finally(() => {
+        this.busy.delete(agentId)
+        if (this.wanted.delete(agentId)) this.look(agentId)
+      })
+    this.busy.set(agentId, work)
+    this.deps.tasks.start(`reconcile agent ${agentId}`, () => work)
+  }
+
+  private async reconcile(agentId: number): Promise<void> {
+    const { agents, sessions, runtime, isLeader } = this.deps
+    if (!(await isLeader())) return
+    const agent = await agents.present(agentId)
+    if (!agent) return this.removeAgent(agentId)
+    const [session, state] = await Promise.all([sessions.ofAgent(agentId), runtime.state({ userId: agent.createdBy, agentId })])
+    const shouldRun = session?.status === 'creating' || session?.status === 'running' || session?.status === 'idle'
+    if (!session || !shouldRun) {
+      this.deps.starter.cancel(agentId)
+      if (state.phase !== 'absent') await runtime.stop({ userId: agent.createdBy, agentId })
+      return
+    }
+    if (session.status === 'creating') return this.deps.starter.begin(agent, session, state)
+    const alive = state.phase === 'ready' && state.generation === agent.generation
+    if (!alive) await this.heal(agent, session, state)
+  }
+
+  // A sandbox that ended by itself comes back; one that ends again and again is left down with its reason.
+  private async heal(agent: Agent, session: SessionRow, state: SandboxState): Promise<void> {
+    const now = Date.now()
+    const recent = (this.healed.get(agent.id) ?? []).filter((at) => now - at < HEAL_WINDOW_MS)
+    this.healed.set(agent.id, [...recent, now])
+    const reason = state.reason ?? 'The sandbox ended by itself.'
+    if (recent.length >= HEAL_LIMIT) {
+      await this.deps.sessions.change(session, ['running', 'idle'], { status: 'failed', reason: `${reason} It did so ${recent.length + 1} times in ten minutes. Look at what the agent runs, then start it again.`, activity: null })
+      return
+    }
+    this.deps.logger.warn('a sandbox is gone and starts again', { agentId: agent.id, reason })
+    await this.deps.sessions.change(session, ['running', 'idle'], { status: 'creating', reason, steps: [], startedAt: new Date(), readyAt: null, activity: null })
+  }
+
+  private async removeAgent(agentId: number): Promise<void> {
+    const { agents, runtime, outputs, logger } = this.deps
+    this.deps.starter.cancel(agentId)
+    const agent = (await agents.condemned()).find((row) => row.id === agentId)
+    if (agent) {
+      await runtime.remove({ userId: agent.createdBy, agentId })
+      await outputs.purge(agentId, agentPrefix(agentId))
+      await agents.forget(agent)
+      logger.info('agent removed', { agentId })
+      return
+    }
+    // No row at all: a sandbox that lost its agent, for example by a restored database. It ends; its files stay.
+    const orphan = (await runtime.list()).find((state) => state.agentId === agentId && state.phase !== 'absent')
+    if (orphan) await runtime.stop(orphan)
+  }
+}
+
+/** Words for a start that failed. */
+export function failureReason(error: unknown): string {
+  return error instanceof AppError ? error.message : 'The sandbox could not be started. The fault has been logged; try again, and tell an admin if it stays so.'
+}

@@ -1,0 +1,82 @@
+// JSON API of sessions: open, read, restart, stop, delete, statuses, and the stream of a start.
+import { Elysia, t } from 'elysia'
+import type { Agents } from '../agents/agents.ts'
+import type { Bus } from '../bus/bus.ts'
+import { type EdgeRules, signedIn } from '../http/auth.ts'
+import { type EventStreams, encodeEvent } from '../http/sse.ts'
+import type { Logins } from '../users/logins.ts'
+import type { AgentStatuses } from './agent-statuses.ts'
+import type { SessionRow } from './schema.ts'
+import type { Sessions } from './sessions.ts'
+import { percentOf } from './steps.ts'
+
+interface Deps {
+  sessions: Sessions
+  agents: Agents
+  statuses: AgentStatuses
+  logins: Logins
+  bus: Bus
+  streams: EventStreams
+  edge: EdgeRules
+}
+
+const OPEN = t.Object({ agent_id: t.Union([t.Number(), t.String({ pattern: '^[0-9]{1,15}$' })]) }, { additionalProperties: false })
+
+/** Sessions of the caller's agents. */
+export function sessionRoutes({ sessions, agents, statuses, logins, bus, streams, edge }: Deps) {
+  return new Elysia({ prefix: '/api', name: 'sessions' })
+    .use(signedIn({ logins, edge }))
+    .post(
+      '/sessions',
+      async ({ user, body, set }) => {
+        const agent = await agents.owned(user, Number(body.agent_id))
+        const { session, isNew } = await sessions.open(agent)
+        set.status = isNew ? 201 : 200
+        return { ...sessionJson(session), is_new: isNew }
+      },
+      { body: OPEN },
+    )
+    .get('/sessions', async ({ user }) => ({ sessions: (await sessions.list(user)).map(sessionJson) }))
+    .get('/sessions/:id', async ({ user, params }) => sessionJson(await sessions.owned(user, params.id)))
+    .delete('/sessions/:id', async ({ user, params, set }) => {
+      await sessions.delete(user, params.id)
+      set.status = 204
+    })
+    .get('/sessions/:id/events', async ({ user, loginId, params, request, server }) => {
+      const session = await sessions.owned(user, params.id)
+      server?.timeout(request, 0)
+      return streams.answer(request, loginId, (sink) => {
+        const send = (row: SessionRow) => sink.send(encodeEvent({ event: 'session', data: JSON.stringify(sessionJson(row)) }))
+        const read = () => void sessions.owned(user, session.id).then(send, () => sink.close())
+        const off = bus.subscribe((event) => event.kind === 'session.changed' && event.sessionId === session.id && read())
+        // Subscribed first, then the snapshot: a change in between is sent twice rather than never.
+        read()
+        return off
+      })
+    })
+    .post('/agents/:id/restart', async ({ user, params }) => sessionJson(await sessions.restart(await agents.owned(user, Number(params.id)))))
+    .post('/agents/:id/stop', async ({ user, params, set }) => {
+      await sessions.stop(await agents.owned(user, Number(params.id)), 'Stopped by you.')
+      set.status = 204
+    })
+    .get('/agent-statuses', async ({ user }) => ({ statuses: await statuses.list(user) }))
+}
+
+/** What the API shows of a session. */
+export function sessionJson(session: SessionRow) {
+  return {
+    session_id: session.id,
+    agent_id: session.agentId,
+    status: session.status,
+    percent: session.status === 'creating' ? percentOf(session.steps) : 100,
+    steps: session.steps,
+    reason: session.reason,
+    warning: session.warning,
+    activity: session.activity,
+    started_at: session.startedAt.toISOString(),
+    ready_at: session.readyAt?.toISOString() ?? null,
+    last_active: session.lastActive.toISOString(),
+    created_at: session.createdAt.toISOString(),
+    updated_at: session.updatedAt.toISOString(),
+  }
+}

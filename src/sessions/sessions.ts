@@ -1,0 +1,135 @@
+// Sessions: what each agent should be doing, as rows. The reconcile loop makes it so.
+import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
+import type { Agent } from '../agents/agents.ts'
+import { agents } from '../agents/schema.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Db } from '../db/client.ts'
+import { notFound } from '../lib/errors.ts'
+import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
+
+/** Columns that progress and activity may change. */
+export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
+
+const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
+
+/** Opens, finds and ends sessions; one per agent at a time. */
+export class Sessions {
+  constructor(private readonly deps: { db: Db; bus: Bus }) {}
+
+  /** The agent's session; a stopped or failed one begins anew, without one a row is made. Answers at once. */
+  async open(agent: Agent): Promise<{ session: SessionRow; isNew: boolean }> {
+    const { db } = this.deps
+    const [made] = await db.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id }).onConflictDoNothing().returning()
+    if (made) return { session: await this.announced(made), isNew: true }
+    const [revived] = await db
+      .update(sessions)
+      .set(fresh())
+      .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['stopped', 'failed'])))
+      .returning()
+    if (revived) return { session: await this.announced(revived), isNew: true }
+    const present = await this.ofAgent(agent.id)
+    // Deleted between the two statements: the next try makes a new one.
+    return present ? { session: present, isNew: false } : this.open(agent)
+  }
+
+  /** Begins a new generation of a session that runs. */
+  async restart(agent: Agent): Promise<SessionRow> {
+    const [row] = await this.deps.db
+      .update(sessions)
+      .set(fresh())
+      .where(and(eq(sessions.agentId, agent.id), ne(sessions.status, 'deleted')))
+      .returning()
+    return row ? this.announced(row) : (await this.open(agent)).session
+  }
+
+  /** Asks for an end; the files stay. */
+  async stop(agent: Agent, reason: string): Promise<void> {
+    await this.set(and(eq(sessions.agentId, agent.id), inArray(sessions.status, LIVE)), { status: 'stopped', reason, activity: null, activityDetail: null })
+  }
+
+  /** Marks the session as deleted; the sandbox ends, the agent and its files stay. */
+  async delete(user: { id: number }, id: string): Promise<void> {
+    const session = await this.owned(user, id)
+    await this.set(eq(sessions.id, session.id), { status: 'deleted' })
+  }
+
+  /** A session of this user's agents, or `not_found`. Deleted ones are not there any more. */
+  async owned(user: { id: number }, id: string): Promise<SessionRow> {
+    const [row] = UUID.test(id)
+      ? await this.deps.db
+          .select()
+          .from(sessions)
+          .where(and(eq(sessions.id, id), eq(sessions.userId, user.id), ne(sessions.status, 'deleted')))
+          .limit(1)
+      : []
+    if (!row) throw notFound('This session')
+    return row
+  }
+
+  async ofAgent(agentId: number): Promise<SessionRow | undefined> {
+    const [row] = await this.deps.db
+      .select()
+      .from(sessions)
+      .where(and(eq(sessions.agentId, agentId), ne(sessions.status, 'deleted')))
+      .limit(1)
+    return row
+  }
+
+  /** The user's sessions, newest first. */
+  async list(user: { id: number }): Promise<SessionRow[]> {
+    return this.deps.db
+      .select()
+      .from(sessions)
+      .where(and(eq(sessions.userId, user.id), ne(sessions.status, 'deleted')))
+      .orderBy(desc(sessions.createdAt))
+      .limit(500)
+  }
+
+  /** Every session whose agent still exists, for the reconcile loop. */
+  async all(): Promise<SessionRow[]> {
+    const rows = await this.deps.db.select().from(sessions).innerJoin(agents, eq(agents.id, sessions.agentId)).where(ne(sessions.status, 'deleted'))
+    return rows.map((row) => row.sessions)
+  }
+
+  /** Changes a session only while it has one of these statuses; false when somebody else was faster. */
+  async change(session: Pick<SessionRow, 'id'>, from: SessionStatus[], change: SessionChange): Promise<boolean> {
+    return (await this.set(and(eq(sessions.id, session.id), inArray(sessions.status, from)), change)) > 0
+  }
+
+  /** What the CLI does now, as its hooks tell. Also wakes an idle session's mark. */
+  async noteActivity(agentId: number, activity: SessionRow['activity'], detail: string | null): Promise<void> {
+    const status = sql<SessionStatus>`case when ${sessions.status} = 'idle' then 'running' else ${sessions.status} end`
+    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, LIVE)), { activity, activityDetail: detail, lastActive: new Date(), status: status as unknown as SessionStatus })
+  }
+
+  /** Somebody typed. */
+  async noteInput(agentId: number): Promise<void> {
+    const [row] = await this.deps.db
+      .update(sessions)
+      .set({ lastActive: new Date(), status: sql`case when ${sessions.status} = 'idle' then 'running' else ${sessions.status} end` })
+      .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])))
+      .returning()
+    if (row) await this.announced(row)
+  }
+
+  private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {
+    const rows = await this.deps.db
+      .update(sessions)
+      .set({ ...change, updatedAt: new Date() })
+      .where(where)
+      .returning()
+    await Promise.all(rows.map((row) => this.announced(row)))
+    return rows.length
+  }
+
+  private async announced(row: SessionRow): Promise<SessionRow> {
+    await this.deps.bus.publish({ kind: 'session.changed', userId: row.userId, agentId: row.agentId, sessionId: row.id })
+    return row
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+function fresh() {
+  return { status: 'creating' as const, steps: [], reason: null, warning: null, activity: null, activityDetail: null, readyAt: null, startedAt: new Date(), updatedAt: new Date() }
+}

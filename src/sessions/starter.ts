@@ -1,0 +1,158 @@
+// Starts sandboxes: one start per agent, its progress written to the session's row, ended by time or by wish.
+import type { Agent, Agents } from '../agents/agents.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { Tasks } from '../lib/tasks.ts'
+import type { Runtime, SandboxSpec, SandboxState, StartProgress } from '../runtime/runtime.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { OpenUpstream } from '../terminal/upstream.ts'
+import { failureReason } from './reconcile.ts'
+import type { SessionRow } from './schema.ts'
+import type { Sessions } from './sessions.ts'
+import { closed, withProgress } from './steps.ts'
+
+const LIMIT_MS = 300_000
+const WRITE_EVERY_MS = 250
+const ANSWER_MS = 60_000
+
+interface Deps {
+  agents: Agents
+  sessions: Sessions
+  settings: Settings
+  runtime: Runtime
+  openUpstream: OpenUpstream
+  tasks: Tasks
+  logger: Logger
+  /** Base URL of the internal API as sandboxes reach it. */
+  internalUrl: () => string
+}
+
+/** Runs starts in the background. */
+export class SandboxStarter {
+  private readonly running = new Map<number, { startedAt: number; abort: AbortController }>()
+
+  constructor(private readonly deps: Deps) {}
+
+  /** Begins the start that this session's row asks for; a start that runs already for the same row goes on. */
+  begin(agent: Agent, session: SessionRow, state: SandboxState): void {
+    const present = this.running.get(agent.id)
+    if (present?.startedAt === session.startedAt.getTime()) return
+    present?.abort.abort()
+    const abort = new AbortController()
+    this.running.set(agent.id, { startedAt: session.startedAt.getTime(), abort })
+    this.deps.tasks.start(`start agent ${agent.id}`, (signal) =>
+      this.start(agent, session, state, AbortSignal.any([signal, abort.signal])).finally(() => {
+        if (this.running.get(agent.id)?.abort === abort) this.running.delete(agent.id)
+      }),
+    )
+  }
+
+  /** Ends a start that nobody wants any more. */
+  cancel(agentId: number): void {
+    this.running.get(agentId)?.abort.abort()
+    this.running.delete(agentId)
+  }
+
+  private async start(agent: Agent, session: SessionRow, state: SandboxState, signal: AbortSignal): Promise<void> {
+    const { sessions, runtime, logger } = this.deps
+    const limit = AbortSignal.timeout(LIMIT_MS)
+    const record = new StepWriter(sessions, session)
+    const superseded = () => signal.aborted
+    try {
+      record.note({ step: 'scheduling' })
+      if (state.phase !== 'absent') await runtime.stop({ userId: agent.createdBy, agentId: agent.id })
+      const started = await this.deps.agents.nextGeneration(agent)
+      await raced(this.bringUp(started, record, AbortSignal.any([signal, limit])), AbortSignal.any([signal, limit]))
+      const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
+      await record.finish()
+      await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: warning ?? null, steps: record.steps })
+      logger.info('sandbox is ready', { agentId: agent.id, ms: Date.now() - session.startedAt.getTime() })
+    } catch (error) {
+      await record.finish()
+      // Shut down or superseded: the row still says what is wanted, and the next look goes on from there.
+      if (superseded()) return
+      logger.warn('sandbox did not start', { agentId: agent.id, error })
+      const reason = limit.aborted ? 'The agent was not ready after five minutes. Try again; if it stays so, ask an admin to look at the log.' : failureReason(error)
+      await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
+      await runtime.stop({ userId: agent.createdBy, agentId: agent.id }).catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
+    }
+  }
+
+  private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, record: StepWriter, signal: AbortSignal): Promise<void> {
+    const { agents, settings, runtime } = this.deps
+    const limits = await settings.limits(agent.createdBy)
+    const spec: SandboxSpec = {
+      userId: agent.createdBy,
+      agentId: agent.id,
+      generation: agent.generation,
+      environment: agents.environment(agent),
+      claudeMd: await agents.instructions(agent),
+      resources: { cpuLimit: agent.cpuLimit ?? limits.cpuLimit, memoryLimitBytes: (agent.memoryLimitMb ?? limits.memoryLimitMb) * 1024 ** 2, pidsLimit: limits.pidsLimit },
+      sandboxToken,
+      internalUrl: this.deps.internalUrl(),
+      theme: 'dark',
+    }
+    await runtime.start(spec, (news) => record.note(news), signal)
+    record.note({ step: 'terminal' })
+    await this.terminalAnswers(agent)
+  }
+
+  /** Ready means that the terminal answered: it is dialled, and a byte came back. */
+  private async terminalAnswers(agent: Agent): Promise<void> {
+    const address = await this.deps.runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
+    let answered = () => {}
+    let lost = (_detail: string) => {}
+    const answer = new Promise<void>((resolve, reject) => {
+      answered = resolve
+      lost = (detail) => reject(new AppError('unavailable', 'terminal_lost', `The terminal closed before it was ready${detail ? ` (${detail})` : ''}. Try again.`))
+      setTimeout(() => reject(new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.')), ANSWER_MS).unref?.()
+    })
+    const upstream = await this.deps.openUpstream(address, { columns: 100, rows: 30 }, { data: () => answered(), closed: (_why, detail) => lost(detail) }, 10_000)
+    try {
+      await answer
+    } finally {
+      upstream.close()
+    }
+  }
+}
+
+/** Writes steps at most four times a second, and the last state always. */
+class StepWriter {
+  steps: SessionRow['steps'] = []
+  private writing: Promise<unknown> = Promise.resolve()
+  private timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly session: SessionRow,
+  ) {}
+
+  note(news: StartProgress): void {
+    this.steps = withProgress(this.steps, news, this.elapsed())
+    this.timer ??= setTimeout(() => this.write(), this.steps.length === 1 ? 0 : WRITE_EVERY_MS)
+  }
+
+  async finish(): Promise<void> {
+    clearTimeout(this.timer)
+    this.steps = closed(this.steps, this.elapsed())
+    await this.writing.catch(() => {})
+  }
+
+  private write(): void {
+    this.timer = undefined
+    // @NOTE a lost progress line is no loss: the next one tells the whole.
+    this.writing = this.sessions.change(this.session, ['creating'], { steps: this.steps }).catch(() => {})
+  }
+
+  private elapsed(): number {
+    return Date.now() - this.session.startedAt.getTime()
+  }
+}
+
+function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    if (signal.aborted) reject(signal.reason)
+    work.then(resolve, reject)
+  })
+}

@@ -1,0 +1,129 @@
+// Live output of agents: a hint makes one read per agent and process, and every listener gets the same bytes.
+import type { Bus } from '../bus/bus.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { Outputs } from './outputs.ts'
+import type { OutputFileRow } from './schema.ts'
+
+/** One reader of an agent's changes. It first catches up from its own cursor, then shares the live reads. */
+export interface OutputListener {
+  /** Rows in order of their sequence, each exactly once. `shared` is the same array for all listeners of a live read. */
+  changes(rows: readonly OutputFileRow[]): void
+  /** The cursor is ahead of the rows: the reader must load its snapshot again and go on from `seq`. */
+  resync(seq: number): void
+}
+
+interface Reader {
+  listener: OutputListener
+  cursor: number
+  /** True while it still reads its own backlog; live rows reach it through its next own read. */
+  behind: boolean
+}
+
+interface Topic {
+  cursor: number
+  readers: Set<Reader>
+  reading: boolean
+  again: boolean
+}
+
+const PAGE = 500
+const POLL_MS = 5000
+
+/** Follows output changes of agents that somebody watches. Losing a hint costs at most one poll interval. */
+export class OutputFeed {
+  private readonly topics = new Map<number, Topic>()
+  private readonly unsubscribe: () => void
+  private readonly clock = setInterval(() => {
+    for (const agentId of this.topics.keys()) this.wake(agentId)
+  }, POLL_MS)
+
+  constructor(private readonly deps: { outputs: Outputs; bus: Bus; logger: Logger }) {
+    this.clock.unref?.()
+    this.unsubscribe = deps.bus.subscribe((event) => {
+      if (event.kind === 'output.changed' && this.topics.has(event.agentId)) this.wake(event.agentId)
+    })
+  }
+
+  /** Number of readers; 0 when nobody watches. */
+  get size(): number {
+    return [...this.topics.values()].reduce((sum, topic) => sum + topic.readers.size, 0)
+  }
+
+  /** Starts reading after `cursor`; undefined begins with what comes next. Returns how to stop. */
+  follow(agentId: number, cursor: number | undefined, listener: OutputListener): () => void {
+    const topic = this.topics.get(agentId) ?? { cursor: -1, readers: new Set<Reader>(), reading: false, again: false }
+    this.topics.set(agentId, topic)
+    const reader: Reader = { listener, cursor: cursor ?? -1, behind: true }
+    topic.readers.add(reader)
+    void this.catchUp(agentId, topic, reader)
+    return () => {
+      topic.readers.delete(reader)
+      if (topic.readers.size === 0 && this.topics.get(agentId) === topic) this.topics.delete(agentId)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.clock)
+    this.unsubscribe()
+    this.topics.clear()
+  }
+
+  private async catchUp(agentId: number, topic: Topic, reader: Reader): Promise<void> {
+    try {
+      const newest = await this.deps.outputs.lastSeq(agentId)
+      if (topic.cursor < 0) topic.cursor = newest
+      if (reader.cursor < 0) reader.cursor = newest
+      if (reader.cursor > newest) {
+        reader.cursor = newest
+        reader.listener.resync(newest)
+      }
+      while (topic.readers.has(reader)) {
+        const rows = await this.deps.outputs.changesAfter(agentId, reader.cursor, PAGE)
+        this.deliver(reader, rows)
+        // No await between the last look and going live: nothing can slip through.
+        if (rows.length < PAGE && reader.cursor >= topic.cursor) break
+        if (rows.length === 0) reader.cursor = topic.cursor
+      }
+      reader.behind = false
+      this.wake(agentId)
+    } catch (error) {
+      this.deps.logger.warn('output feed cannot catch up', { agentId, error })
+      setTimeout(() => topic.readers.has(reader) && void this.catchUp(agentId, topic, reader), POLL_MS).unref?.()
+    }
+  }
+
+  private wake(agentId: number): void {
+    const topic = this.topics.get(agentId)
+    if (!topic || topic.cursor < 0) return
+    if (topic.reading) topic.again = true
+    else void this.read(agentId, topic)
+  }
+
+  private async read(agentId: number, topic: Topic): Promise<void> {
+    topic.reading = true
+    try {
+      do {
+        topic.again = false
+        const rows = await this.deps.outputs.changesAfter(agentId, topic.cursor, PAGE)
+        const last = rows.at(-1)
+        if (!last) continue
+        topic.cursor = last.seq
+        topic.again ||= rows.length === PAGE
+        for (const reader of topic.readers) if (!reader.behind) this.deliver(reader, rows)
+      } while (topic.again && topic.readers.size > 0)
+    } catch (error) {
+      this.deps.logger.warn('output feed cannot read', { agentId, error })
+    } finally {
+      topic.reading = false
+    }
+  }
+
+  private deliver(reader: Reader, rows: OutputFileRow[]): void {
+    const last = rows.at(-1)
+    if (!last || last.seq <= reader.cursor) return
+    const first = rows[0]
+    const fresh = first && first.seq > reader.cursor ? rows : rows.filter((row) => row.seq > reader.cursor)
+    reader.cursor = last.seq
+    reader.listener.changes(fresh)
+  }
+}

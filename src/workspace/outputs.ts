@@ -1,0 +1,149 @@
+// Files that an agent writes to /workspace/output: kept in storage, listed by rows, announced on the bus.
+import { and, asc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
+import type { Agent } from '../agents/agents.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Db } from '../db/client.ts'
+import { randomToken } from '../lib/crypto.ts'
+import { AppError, notFound } from '../lib/errors.ts'
+import type { Settings } from '../settings/settings.ts'
+import { outputKey } from '../storage/keys.ts'
+import type { ByteRange, Storage } from '../storage/storage.ts'
+import { contentTypeOf } from './content-types.ts'
+import { type Committed, OutputCommits, type OutputQuota } from './output-commits.ts'
+import { type OutputFileRow, orphanedObjects, outputFiles } from './schema.ts'
+
+/** A whole file on its way in. */
+export interface IncomingFile {
+  path: string
+  size: number
+  /** Hex SHA-256 that the sender claims; checked against the bytes. */
+  sha256: string
+  body: AsyncIterable<Uint8Array>
+}
+
+const LIMITS_CACHE_MS = 5000
+
+/** Stores, finds, opens and removes output files. */
+export class Outputs {
+  private readonly commits: OutputCommits
+  private readonly quotas = new Map<number, { readAt: number; quota: OutputQuota & { maxFileBytes: number } }>()
+  private readonly owners = new Map<number, number>()
+
+  constructor(private readonly deps: { db: Db; storage: Storage; bus: Bus; settings: Settings }) {
+    this.commits = new OutputCommits(deps.db, (agentId, seq) => {
+      const userId = this.owners.get(agentId)
+      if (userId !== undefined) void deps.bus.publish({ kind: 'output.changed', userId, agentId, seq })
+    })
+  }
+
+  /**
+   * Stores one file: object first, then row, quota and sequence in one transaction, then the announcement. Sending
+   * the same file twice changes nothing. Throws `too_large`, `invalid` `checksum_mismatch`, `conflict` `path_conflict`.
+   */
+  async store(agent: Agent, file: IncomingFile): Promise<Committed> {
+    const quota = await this.quota(agent)
+    if (file.size > quota.maxFileBytes) throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    const storageKey = outputKey(agent.id, file.sha256, randomToken(9))
+    const hasher = new Bun.CryptoHasher('sha256')
+    await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)
+    if (hasher.digest('hex') !== file.sha256) {
+      await this.deps.storage.delete([storageKey])
+      throw new AppError('invalid', 'checksum_mismatch', 'The bytes do not match their checksum. Nothing was changed; send the file again.')
+    }
+    const { body: _body, ...facts } = file
+    return this.committed(agent, { kind: 'store', ...facts, contentType: contentTypeOf(file.path), storageKey }, quota, storageKey)
+  }
+
+  /** Removes one file, or everything below a folder. Removing what is not there changes nothing. */
+  async remove(agent: Agent, path: string, folder: boolean): Promise<Committed> {
+    return this.committed(agent, { kind: 'remove', path, folder }, await this.quota(agent))
+  }
+
+  /** The live row of a path, or `not_found`. */
+  async find(agent: Agent, path: string): Promise<OutputFileRow> {
+    const [row] = await this.deps.db
+      .select()
+      .from(outputFiles)
+      .where(and(eq(outputFiles.agentId, agent.id), eq(outputFiles.path, path), isNull(outputFiles.deletedAt)))
+      .limit(1)
+    if (!row) throw notFound('This file')
+    return row
+  }
+
+  /** Opens the bytes of a row. */
+  async open(row: OutputFileRow, range?: ByteRange): Promise<ReadableStream<Uint8Array>> {
+    const stream = await this.deps.storage.get(row.storageKey, range)
+    if (!stream) throw new AppError('unavailable', 'object_missing', 'The content of this file cannot be read right now. Try again; if it stays so, tell an admin.')
+    return stream
+  }
+
+  /** Changes of one agent after `seq`, oldest first, at most `limit`. Tombstones have `deletedAt`. */
+  async changesAfter(agentId: number, seq: number, limit = 500): Promise<OutputFileRow[]> {
+    return this.deps.db
+      .select()
+      .from(outputFiles)
+      .where(and(eq(outputFiles.agentId, agentId), gt(outputFiles.seq, seq)))
+      .orderBy(asc(outputFiles.seq))
+      .limit(limit)
+  }
+
+  /** The newest sequence number, 0 without any change. */
+  async lastSeq(agentId: number): Promise<number> {
+    const [row] = await this.deps.db.execute<{ seq: number }>(sql`select coalesce(max(last_seq), 0)::float8 as seq from output_counters where agent_id = ${agentId}`)
+    return row?.seq ?? 0
+  }
+
+  /** Removes every object of a condemned agent. Rows go with the agent's row. */
+  async purge(agentId: number, prefix: string): Promise<void> {
+    for (;;) {
+      const rows = await this.deps.db.select({ id: outputFiles.id, key: outputFiles.storageKey }).from(outputFiles).where(eq(outputFiles.agentId, agentId)).limit(500)
+      if (rows.length === 0) break
+      await this.deps.storage.delete(rows.map((row) => row.key))
+      await this.deps.db.execute(sql`delete from output_files where id in ${rows.map((row) => row.id)}`)
+    }
+    const rest: string[] = []
+    for await (const object of this.deps.storage.list(prefix)) rest.push(object.key)
+    await this.deps.storage.delete(rest)
+  }
+
+  /** Deletes objects whose row has gone but whose removal from storage did not finish. */
+  async sweepOrphans(): Promise<void> {
+    const old = new Date(Date.now() - 60_000)
+    const rows = await this.deps.db.select().from(orphanedObjects).where(lt(orphanedObjects.orphanedAt, old)).limit(1000)
+    if (rows.length > 0) await this.discard(rows.map((row) => row.storageKey))
+  }
+
+  private async committed(agent: Agent, change: Parameters<OutputCommits['commit']>[1], quota: OutputQuota, uploaded?: string): Promise<Committed> {
+    this.owners.set(agent.id, agent.createdBy)
+    try {
+      const done = await this.commits.commit(agent.id, change, quota)
+      if (done.orphans.length > 0) await this.discard(done.orphans)
+      return done
+    } catch (error) {
+      // A refusal leaves an object without a row. An error may hide a commit that did happen: the sweep decides later.
+      if (uploaded && error instanceof AppError && error.kind !== 'unavailable') await this.deps.storage.delete([uploaded])
+      throw error
+    }
+  }
+
+  private async discard(keys: string[]): Promise<void> {
+    await this.deps.storage.delete(keys)
+    await this.deps.db.execute(sql`delete from orphaned_objects where storage_key in ${keys}`)
+  }
+
+  private async quota(agent: Agent): Promise<OutputQuota & { maxFileBytes: number }> {
+    const known = this.quotas.get(agent.createdBy)
+    if (known && performance.now() - known.readAt < LIMITS_CACHE_MS) return known.quota
+    const limits = await this.deps.settings.limits(agent.createdBy)
+    const quota = { maxBytes: limits.outputMaxBytes, maxFiles: limits.outputMaxFiles, maxFileBytes: limits.outputMaxFileBytes }
+    this.quotas.set(agent.createdBy, { readAt: performance.now(), quota })
+    return quota
+  }
+}
+
+async function* hashed(body: AsyncIterable<Uint8Array>, hasher: Bun.CryptoHasher): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    hasher.update(chunk)
+    yield chunk
+  }
+}

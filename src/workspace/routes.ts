@@ -1,0 +1,102 @@
+// JSON API of output files: list, download, delete, and the live feed with replay.
+import { Elysia, t } from 'elysia'
+import type { Agents } from '../agents/agents.ts'
+import type { Db } from '../db/client.ts'
+import { type EdgeRules, signedIn } from '../http/auth.ts'
+import { type EventStreams, encodeEvent } from '../http/sse.ts'
+import { RelativePath } from '../lib/paths.ts'
+import type { Logins } from '../users/logins.ts'
+import { fileAnswer } from './file-answer.ts'
+import { type OutputEntry, listOutput } from './listing.ts'
+import type { OutputFeed } from './output-feed.ts'
+import type { Outputs } from './outputs.ts'
+import type { OutputFileRow } from './schema.ts'
+
+interface Deps {
+  agents: Agents
+  outputs: Outputs
+  feed: OutputFeed
+  db: Db
+  logins: Logins
+  streams: EventStreams
+  edge: EdgeRules
+}
+
+const AGENT_ID = t.String({ pattern: '^[0-9]{1,15}$' })
+const strict = { additionalProperties: false }
+
+/** Output of the caller's agents. */
+export function outputRoutes({ agents, outputs, feed, listing, logins, streams, edge }: Omit<Deps, 'db'> & { listing: Listing }) {
+  return new Elysia({ prefix: '/api/workspace/output', name: 'outputs' })
+    .use(signedIn({ logins, edge }))
+    .get(
+      '/files',
+      async ({ user, query }) => {
+        const agent = await agents.owned(user, Number(query.agent_id))
+        const folder = query.path ? RelativePath.parse(query.path.replace(/\/$/, '')) : ''
+        const page = await listing(agent, folder, query.after)
+        return { path: page.folder, files: page.entries.map(entryJson), next: page.next ?? null, total_files: page.totalFiles, total_bytes: page.totalBytes }
+      },
+      { query: t.Object({ agent_id: AGENT_ID, path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: 2000 })) }, strict) },
+    )
+    .delete(
+      '/files',
+      async ({ user, query }) => {
+        const agent = await agents.owned(user, Number(query.agent_id))
+        const removed = await outputs.remove(agent, RelativePath.parse(query.path.replace(/\/$/, '')), query.path.endsWith('/'))
+        return { removed: removed.orphans.length }
+      },
+      { query: t.Object({ agent_id: AGENT_ID, path: t.String() }, strict) },
+    )
+    .get(
+      '/files/download',
+      async ({ user, query, request }) => {
+        const agent = await agents.owned(user, Number(query.agent_id))
+        return fileAnswer(outputs, await outputs.find(agent, RelativePath.parse(query.path)), request, query.inline === '1')
+      },
+      { query: t.Object({ agent_id: AGENT_ID, path: t.String(), inline: t.Optional(t.Literal('1')), v: t.Optional(t.String({ maxLength: 20 })) }, strict) },
+    )
+    .get(
+      '/watch',
+      async ({ user, loginId, query, request, server }) => {
+        const agent = await agents.owned(user, Number(query.agent_id))
+        server?.timeout(request, 0)
+        return streams.answer(request, loginId, (sink) =>
+          feed.follow(agent.id, cursorOf(request), {
+            changes: (rows) => sink.send(encodedRows(rows)),
+            resync: (seq) => sink.send(encodeEvent({ id: String(seq), event: 'resync', data: '{}' })),
+          }),
+        )
+      },
+      { query: t.Object({ agent_id: AGENT_ID }, strict) },
+    )
+}
+
+/** One level of an agent's output. */
+export type Listing = (agent: Parameters<typeof listOutput>[1], folder: string, after?: string) => ReturnType<typeof listOutput>
+
+// The same array is handed to every listener of a live read, so its bytes are made once.
+const encodedOnce = new WeakMap<readonly OutputFileRow[], Uint8Array>()
+
+function encodedRows(rows: readonly OutputFileRow[]): Uint8Array {
+  const known = encodedOnce.get(rows)
+  if (known) return known
+  const bytes = Buffer.concat(rows.map((row) => encodeEvent({ id: String(row.seq), data: JSON.stringify(changeJson(row)) })))
+  encodedOnce.set(rows, bytes)
+  return bytes
+}
+
+function changeJson(row: OutputFileRow) {
+  return { action: row.deletedAt ? 'delete' : 'upload', path: row.path, name: row.path.slice(row.path.lastIndexOf('/') + 1), size: row.size, seq: row.seq }
+}
+
+function entryJson(entry: OutputEntry) {
+  return { name: entry.name, path: entry.path, size: entry.size, is_directory: entry.isFolder, file_count: entry.fileCount, last_modified: entry.updatedAt.toISOString() }
+}
+
+/** Position to replay from; garbage, like a position of the future, leads to a resync. */
+function cursorOf(request: Request): number | undefined {
+  const header = request.headers.get('last-event-id')
+  if (header === null || header === '') return undefined
+  return /^\d{1,15}$/.test(header) ? Number(header) : Number.MAX_SAFE_INTEGER
+}
