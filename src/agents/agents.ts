@@ -40,6 +40,8 @@ export class Agents {
   /** Creates an agent within the user's limit. Throws `invalid` with fields or `conflict` `quota_exceeded`. */
   async create(user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
     await this.check(user, input)
+    // Read before the transaction: a second connection inside one could wait for itself when the pool is full.
+    const { maxAgents } = await this.deps.settings.limits(user.id)
     const agent = await this.deps.db.transaction(async (tx) => {
       // The user's row is the lock: parallel creations queue up here and see each other's agents.
       await tx.select({ id: users.id }).from(users).where(eq(users.id, user.id)).for('update')
@@ -47,7 +49,6 @@ export class Agents {
         .select({ total: count() })
         .from(agents)
         .where(and(eq(agents.createdBy, user.id), isNull(agents.deletedAt)))
-      const { maxAgents } = await this.deps.settings.limits(user.id)
       if (total >= maxAgents) throw new AppError('conflict', 'quota_exceeded', `You have ${total} of ${maxAgents} agents. Delete one, or ask an admin for more.`)
       return this.insert(tx, user, input)
     })

@@ -1,13 +1,12 @@
 // JSON API of output files: list, download, delete, and the live feed with replay.
 import { Elysia, t } from 'elysia'
 import type { Agents } from '../agents/agents.ts'
-import type { Db } from '../db/client.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { type EventStreams, encodeEvent } from '../http/sse.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Logins } from '../users/logins.ts'
 import { fileAnswer } from './file-answer.ts'
-import { type OutputEntry, listOutput } from './listing.ts'
+import type { listOutput, OutputEntry } from './listing.ts'
 import type { OutputFeed } from './output-feed.ts'
 import type { Outputs } from './outputs.ts'
 import type { OutputFileRow } from './schema.ts'
@@ -16,7 +15,7 @@ interface Deps {
   agents: Agents
   outputs: Outputs
   feed: OutputFeed
-  db: Db
+  listing: Listing
   logins: Logins
   streams: EventStreams
   edge: EdgeRules
@@ -26,7 +25,7 @@ const AGENT_ID = t.String({ pattern: '^[0-9]{1,15}$' })
 const strict = { additionalProperties: false }
 
 /** Output of the caller's agents. */
-export function outputRoutes({ agents, outputs, feed, listing, logins, streams, edge }: Omit<Deps, 'db'> & { listing: Listing }) {
+export function outputRoutes({ agents, outputs, feed, listing, logins, streams, edge }: Deps) {
   return new Elysia({ prefix: '/api/workspace/output', name: 'outputs' })
     .use(signedIn({ logins, edge }))
     .get(

@@ -1,0 +1,46 @@
+// The two applications: what the public listener serves, and what sandboxes may ask of the internal one.
+import { Elysia } from 'elysia'
+import { agentRoutes } from './agents/routes.ts'
+import { agentPages } from './agents/pages.ts'
+import type { Context } from './context.ts'
+import { assetRoutes } from './http/assets.ts'
+import { edge } from './http/edge.ts'
+import { errorPage } from './http/error-page.ts'
+import { healthRoutes } from './http/health.ts'
+import { internalRoutes } from './internal/routes.ts'
+import { sessionRoutes } from './sessions/routes.ts'
+import { settingRoutes } from './settings/routes.ts'
+import { terminalRoutes, terminalWebSocket } from './terminal/routes.ts'
+import { accountPages } from './users/pages.ts'
+import { accountEntryRoutes, accountRoutes, invitationRoutes } from './users/routes.ts'
+import { outputPages } from './workspace/pages.ts'
+import { outputRoutes } from './workspace/routes.ts'
+
+/** Pages, JSON API, event streams and terminal sockets. */
+export function publicApp(context: Context) {
+  const { logger, edge: rules } = context
+  return new Elysia({ name: 'public', normalize: false, websocket: terminalWebSocket })
+    .use(edge({ logger, rules, checkHost: true, tls: rules.secureCookies, page: errorPage(context) }))
+    .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
+    .use(assetRoutes(context))
+    .use(accountEntryRoutes(context))
+    .use(accountRoutes(context))
+    .use(invitationRoutes(context))
+    .use(settingRoutes(context))
+    .use(agentRoutes(context))
+    .use(sessionRoutes(context))
+    .use(outputRoutes(context))
+    .use(terminalRoutes(context))
+    .use(accountPages(context))
+    .use(agentPages(context))
+    .use(outputPages(context))
+}
+
+/** What sidecars ask for, with their sandbox token. */
+export function internalApp(context: Context) {
+  const { logger } = context
+  return new Elysia({ name: 'internal-app', normalize: false })
+    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false }))
+    .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
+    .use(internalRoutes(context))
+}

@@ -1,0 +1,178 @@
+// The only place that constructs adapters and services, in the order of who needs whom. Owns their lifetimes.
+import { join } from 'node:path'
+import { Agents } from './agents/agents.ts'
+import type { Bus } from './bus/bus.ts'
+import { MemoryBus } from './bus/memory.ts'
+import { RedisBus } from './bus/redis.ts'
+import type { Config } from './config.ts'
+import { type Database, openDatabase } from './db/client.ts'
+import { startEmbedded } from './db/embedded.ts'
+import { migrateUp } from './db/migrate.ts'
+import type { EdgeRules } from './http/auth.ts'
+import { Assets } from './http/assets.ts'
+import { EventStreams } from './http/sse.ts'
+import { SandboxIdentities } from './internal/auth.ts'
+import { SecretBox } from './lib/crypto.ts'
+import { createLogger, type Logger } from './lib/logger.ts'
+import { Tasks } from './lib/tasks.ts'
+import { LocalRuntime } from './runtime/local/adapter.ts'
+import type { Runtime } from './runtime/runtime.ts'
+import { installationSecrets } from './secrets.ts'
+import { AgentStatuses } from './sessions/agent-statuses.ts'
+import { Lease } from './sessions/lease.ts'
+import { Reconciler } from './sessions/reconcile.ts'
+import { Sessions } from './sessions/sessions.ts'
+import { SandboxStarter } from './sessions/starter.ts'
+import { Settings } from './settings/settings.ts'
+import { FilesystemStorage } from './storage/filesystem.ts'
+import type { Storage } from './storage/storage.ts'
+import { TerminalHub } from './terminal/hub.ts'
+import { openUpstream } from './terminal/open.ts'
+import { TerminalTickets } from './terminal/tickets.ts'
+import { Invitations } from './users/invitations.ts'
+import { Logins } from './users/logins.ts'
+import { Passwords } from './users/passwords.ts'
+import { SignInLimits } from './users/sign-in-limits.ts'
+import { LoginTokens } from './users/tokens.ts'
+import { Users } from './users/users.ts'
+import { listOutput } from './workspace/listing.ts'
+import { OutputFeed } from './workspace/output-feed.ts'
+import { Outputs } from './workspace/outputs.ts'
+import type { Listing } from './workspace/routes.ts'
+
+/** Parts that tests replace. */
+export interface Overrides {
+  logger?: Logger
+  runtime?: Runtime
+  storage?: Storage
+  bus?: Bus
+  /** URL of a database that is there already. */
+  databaseUrl?: string
+}
+
+/** Everything that routes may be given. */
+export interface Context {
+  config: Config
+  logger: Logger
+  edge: EdgeRules
+  database: Database
+  bus: Bus
+  assets: Assets
+  streams: EventStreams
+  settings: Settings
+  users: Users
+  invitations: Invitations
+  logins: Logins
+  agents: Agents
+  outputs: Outputs
+  feed: OutputFeed
+  listing: Listing
+  sessions: Sessions
+  statuses: AgentStatuses
+  runtime: Runtime
+  hub: TerminalHub
+  tickets: TerminalTickets
+  identities: SandboxIdentities
+  internalUrl: string
+  /** True from the signal to stop on: readiness says no. */
+  draining: boolean
+  /** Starts background work, once the listeners answer. */
+  begin(): void
+  /** Ends event streams and terminal sockets; their clients come back. */
+  endStreams(): void
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const REVOCATION_POLL_MS = 3000
+const SWEEP_MS = 10 * 60_000
+
+/** Builds the context: secrets, database (migrated), bus, storage, runtime, services. */
+export async function createContext(config: Config, overrides: Overrides = {}): Promise<Context> {
+  await using disposing = new AsyncDisposableStack()
+  const logger = overrides.logger ?? createLogger(config.log)
+  const secrets = await installationSecrets(config)
+  const url = overrides.databaseUrl ?? config.database.url ?? (await embedded(config, logger, disposing))
+  await migrateUp({ url, logger })
+  const database = openDatabase({ url, ...config.database, logger })
+  disposing.defer(() => database.close())
+  const { db } = database
+  const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
+  const files = overrides.storage ?? new FilesystemStorage(join(config.dataDir, 'storage'))
+  const storage = disposing.use(files)
+  const runtime = disposing.use(overrides.runtime ?? new LocalRuntime({ dataDir: config.dataDir, claudeBin: config.runtime.claudeBin, sidecarBin: config.runtime.sidecarBin, allowUnsandboxed: config.runtime.allowUnsandboxed, logger }))
+
+  const settings = new Settings(db)
+  const invitations = new Invitations(db)
+  const passwords = new Passwords(config.auth.minPasswordLength)
+  const users = new Users({ db, settings, passwords, limits: new SignInLimits(), invitations })
+  const logins = disposing.use(new Logins({ db, bus, tokens: new LoginTokens(secrets.jwtSecret) }))
+  const agents = new Agents({ db, bus, settings, box: new SecretBox(secrets.secretKeys), urls: { allowPrivate: runtime.kind === 'local' } })
+  const outputs = new Outputs({ db, storage, bus, settings })
+  const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
+  const sessions = new Sessions({ db, bus })
+  const statuses = new AgentStatuses({ agents, sessions, runtime })
+  const hub = disposing.use(new TerminalHub({ openUpstream, logger }))
+  const streams = disposing.use(new EventStreams())
+  const lease = disposing.use(new Lease(url, logger))
+  const tasks = disposing.use(new Tasks(logger))
+  const internal = { url: '' }
+  const starter = new SandboxStarter({ agents, sessions, settings, runtime, openUpstream, tasks, logger, internalUrl: () => internal.url })
+  const reconciler = disposing.use(new Reconciler({ agents, sessions, outputs, runtime, starter, bus, tasks, logger, isLeader: () => lease.isLeader() }))
+
+  const owned = disposing.move()
+  return {
+    config,
+    logger,
+    edge: { publicUrl: config.http.publicUrl, trustedProxies: config.http.trustedProxies, secureCookies: config.http.publicUrl?.startsWith('https:') ?? false },
+    database,
+    bus,
+    assets: new Assets(),
+    streams,
+    settings,
+    users,
+    invitations,
+    logins,
+    agents,
+    outputs,
+    feed,
+    listing: (agent, folder, after) => listOutput(db, agent, folder, { after }),
+    sessions,
+    statuses,
+    runtime,
+    hub,
+    tickets: new TerminalTickets(),
+    identities: new SandboxIdentities(agents),
+    get internalUrl() {
+      return internal.url
+    },
+    set internalUrl(value: string) {
+      internal.url = value
+    },
+    draining: false,
+    begin() {
+      const endLogins = (loginIds: string[]) => {
+        streams.endLogins(loginIds)
+        hub.endLogins(loginIds)
+      }
+      bus.subscribe((event) => event.kind === 'logins.ended' && endLogins(event.loginIds))
+      hub.onInput((agentId) => tasks.start('note input', () => sessions.noteInput(agentId)))
+      // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
+      tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))
+      tasks.every('sweep', SWEEP_MS, async () => {
+        await Promise.all([logins.sweep(), outputs.sweepOrphans(), files instanceof FilesystemStorage ? files.sweep() : undefined])
+      })
+      reconciler.start()
+    },
+    endStreams() {
+      streams[Symbol.dispose]()
+      hub.endAll()
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+async function embedded(config: Config, logger: Logger, disposing: AsyncDisposableStack): Promise<string> {
+  const server = await startEmbedded({ dataDir: config.dataDir, logger })
+  disposing.defer(() => server.stop())
+  return server.url
+}

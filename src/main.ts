@@ -1,0 +1,45 @@
+// The program: `serve` (default), `migrate up|down|status|seed`. Everything else is elsewhere.
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { runMigrate } from './migrate-command.ts'
+import { seedAdmin } from './seed.ts'
+import { startPortal } from './server.ts'
+
+const USAGE = `Usage: sac [serve]                          start the portal (default)
+       sac migrate up|down|status|seed      change or look at the database`
+
+async function main(args: string[]): Promise<number> {
+  const [command = 'serve', action = '', ...rest] = args
+  if (rest.length > 0 || (command !== 'migrate' && action !== '')) return usage()
+  if (command === 'serve') return serve(readConfig())
+  if (command === 'migrate') return runMigrate(readConfig(), action) ?? usage()
+  return usage()
+}
+
+async function serve(config: Config): Promise<number> {
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
+  })
+  const portal = await startPortal(config)
+  await seedAdmin(portal.context, portal.url)
+  portal.context.logger.info('the portal is ready', { url: config.http.publicUrl ?? portal.url, ms: Math.round(performance.now()) })
+  const signal = await stopped
+  portal.context.logger.info('stopping', { signal })
+  await portal.stop()
+  return 0
+}
+
+function usage(): number {
+  process.stderr.write(`${USAGE}\n`)
+  return 2
+}
+
+process.on('unhandledRejection', (reason) => process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', message: 'unhandled rejection', error: String(reason) })}\n`))
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const text = error instanceof ConfigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stderr.write(`sac: ${text}\n`)
+    process.exit(1)
+  },
+)

@@ -1,0 +1,47 @@
+// A running portal: configuration to context, two listeners, signals, drain, dispose.
+import { internalApp, publicApp } from './app.ts'
+import type { Config } from './config.ts'
+import { type Context, type Overrides, createContext } from './context.ts'
+
+const DRAIN_MS = 10_000
+
+export interface Portal {
+  context: Context
+  /** Origin of the public listener, for example http://127.0.0.1:8080. */
+  url: string
+  internalUrl: string
+  /** Refuses new connections, lets running requests finish, ends streams and sockets, and frees everything. */
+  stop(): Promise<void>
+}
+
+/** Starts the portal and returns when both listeners answer. */
+export async function startPortal(config: Config, overrides: Overrides = {}): Promise<Portal> {
+  const context = await createContext(config, overrides)
+  try {
+    const internal = internalApp(context).listen({ port: config.http.internalPort, hostname: config.http.internalHost, reusePort: false, idleTimeout: 60, maxRequestBodySize: Number.MAX_SAFE_INTEGER })
+    context.internalUrl = config.http.internalUrl || `http://${hostForUrl(config.http.internalHost)}:${internal.server?.port}`
+    const open = publicApp(context).listen({ port: config.http.port, hostname: config.http.host, reusePort: false, idleTimeout: 30, maxRequestBodySize: 64 * 1024 * 1024 })
+    context.begin()
+    return {
+      context,
+      url: `http://${hostForUrl(config.http.host)}:${open.server?.port}`,
+      internalUrl: context.internalUrl,
+      async stop() {
+        context.draining = true
+        const finished = Promise.all([open.server?.stop(false), internal.server?.stop(false)])
+        context.endStreams()
+        await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))])
+        await Promise.all([open.server?.stop(true), internal.server?.stop(true)])
+        await context[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    await context[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function hostForUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}

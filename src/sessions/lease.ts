@@ -1,0 +1,55 @@
+// One replica acts for the cluster: whoever holds a PostgreSQL advisory lock on a connection of its own.
+import postgres from 'postgres'
+import type { Logger } from '../lib/logger.ts'
+
+const CHECK_EVERY_MS = 2000
+
+/** Leadership by lock. A lost connection loses it at once on the server's side, so two leaders cannot last. */
+export class Lease {
+  private connection?: postgres.Sql
+  private held = false
+  private checkedAt = Number.NEGATIVE_INFINITY
+  private checking?: Promise<boolean>
+
+  constructor(
+    private readonly url: string,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Whether this process leads; asks the database at most every two seconds. */
+  async isLeader(): Promise<boolean> {
+    if (performance.now() - this.checkedAt < CHECK_EVERY_MS) return this.held
+    this.checking ??= this.check().finally(() => {
+      this.checking = undefined
+    })
+    return this.checking
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.held = false
+    await this.connection?.end({ timeout: 1 })
+  }
+
+  private async check(): Promise<boolean> {
+    const before = this.held
+    try {
+      // One connection without retry: if it breaks, the lock is gone and the next check starts from scratch.
+      this.connection ??= postgres(this.url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 3, onnotice() {}, onclose: () => this.lost() })
+      const [row] = await this.connection<{ held: boolean }[]>`
+        select exists (select 1 from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objid = hashtext('sac-leader')::oid)
+          or pg_try_advisory_lock(0, hashtext('sac-leader')) as held`
+      this.held = row?.held ?? false
+    } catch (error) {
+      this.lost()
+      this.logger.warn('leadership cannot be checked', { error })
+    }
+    this.checkedAt = performance.now()
+    if (this.held !== before) this.logger.info(this.held ? 'this replica reconciles' : 'another replica reconciles')
+    return this.held
+  }
+
+  private lost(): void {
+    this.held = false
+    this.checkedAt = Number.NEGATIVE_INFINITY
+  }
+}
