@@ -108,7 +108,7 @@ export function readConfig(env: Env = process.env): Config {
       url: databaseUrl(env),
       poolSize: number('DB_POOL_SIZE', 10, 1, 200),
       poolWaitMs: number('DB_POOL_WAIT_MS', 1000, 10, 60_000),
-      statementTimeoutMs: number('DB_STATEMENT_TIMEOUT_MS', 5000, 100, 600_000),
+      statementTimeoutMs: number('DB_STATEMENT_TIMEOUT_MS', 2500, 100, 600_000),
     },
     redisUrl: text('REDIS_URL'),
     auth: {

@@ -57,7 +57,7 @@ export function edge({ logger, rules, checkHost, tls, page }: EdgeOptions) {
 }
 
 // Refusals of the transport rather than of the product; their statuses have no kind of their own.
-const SPECIAL_STATUS: Record<string, number> = { range_not_satisfiable: 416, method_not_allowed: 405, url_too_long: 414, misdirected: 421, request_timeout: 408 }
+const SPECIAL_STATUS: Record<string, number> = { upgrade_required: 426, range_not_satisfiable: 416, method_not_allowed: 405, url_too_long: 414, misdirected: 421, request_timeout: 408 }
 
 function report(logger: Logger, failure: AppError, request: Request, requestId: string): void {
   const fields = { requestId, method: request.method, path: pathOf(request), code: failure.code }

@@ -18,6 +18,8 @@ export interface Upstream {
   /** Sends keystrokes. Never waits behind output. */
   write(bytes: Uint8Array): void
   resize(size: TerminalSize): void
+  /** Asks the program to paint its screen again, after output was skipped. */
+  redraw(): void
   /** Stops reading output, so that the program is held back by its PTY. */
   pause(): void
   resume(): void

@@ -1,0 +1,97 @@
+// The terminal's socket: who may open it is decided before the upgrade, what it says by the hub.
+import { Elysia, t } from 'elysia'
+import type { Agents } from '../agents/agents.ts'
+import { type EdgeRules, identify, signedIn } from '../http/auth.ts'
+import { originAllowed } from '../http/origin.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Identity, Logins } from '../users/logins.ts'
+import { CLOSE } from './frames.ts'
+import type { TerminalHub, ViewerConnection } from './hub.ts'
+import type { TerminalTickets } from './tickets.ts'
+
+interface Deps {
+  hub: TerminalHub
+  tickets: TerminalTickets
+  sessions: Sessions
+  agents: Agents
+  runtime: Runtime
+  logins: Logins
+  edge: EdgeRules
+}
+
+/** Limits of every socket. A frame holds at most one large paste; the hub keeps queues far below the last limit. */
+export const terminalWebSocket = {
+  perMessageDeflate: false,
+  maxPayloadLength: 1024 * 1024,
+  idleTimeout: 120,
+  sendPings: true,
+  backpressureLimit: 4 * 1024 * 1024,
+  closeOnBackpressureLimit: true,
+} as const
+
+/** Handlers that Bun's socket calls; Elysia passes them through the data of an upgrade. */
+interface SocketHandlers {
+  open(socket: Bun.ServerWebSocket<unknown>): void
+  message(socket: Bun.ServerWebSocket<unknown>, message: string | Uint8Array): void
+  drain(): void
+  close(): void
+}
+
+/** `GET /ws/{sessionId}` and the tickets for clients without cookies. */
+export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins, edge }: Deps) {
+  const whoever = async (request: Request, ticket: string | undefined, sessionId: string): Promise<Identity> => {
+    if (ticket === undefined) return identify(request, { logins, edge })
+    const loginId = tickets.redeem(ticket, sessionId)
+    const identity = loginId && (await logins.byId(loginId))
+    if (!identity) throw new AppError('unauthorized', 'invalid_ticket', 'This ticket is used or too old. Ask for a new one.')
+    return identity
+  }
+  const sockets = new Elysia({ name: 'terminal' }).get(
+    '/ws/:id',
+    async ({ request, server, params, query, set }) => {
+      const origin = request.headers.get('origin')
+      // Browsers always send an Origin with a socket; one of another site is refused whatever cookie it brings.
+      if (origin !== null && !originAllowed(origin, request.headers.get('host'), edge)) throw new AppError('forbidden', 'bad_origin', 'This page may not open a terminal.')
+      const { user, loginId } = await whoever(request, query.ticket, params.id)
+      const session = await sessions.owned(user, params.id)
+      const agent = await agents.owned(user, session.agentId)
+      if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')
+      const find = () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
+      const handlers = socketHandlers((socket) =>
+        hub.connect({ agentId: agent.id, find }, { userId: user.id, loginId }, { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) }),
+      )
+      set.headers = {}
+      const upgraded = server?.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: handlers as never })
+      if (!upgraded) throw new AppError('malformed', 'upgrade_failed', 'The WebSocket handshake is not valid.')
+    },
+    { query: t.Object({ ticket: t.Optional(t.String({ maxLength: 100 })) }, { additionalProperties: true }) },
+  )
+  const issue = new Elysia({ name: 'terminal-tickets' }).use(signedIn({ logins, edge })).post('/api/sessions/:id/ticket', async ({ user, loginId, params, set }) => {
+    const session = await sessions.owned(user, params.id)
+    const { ticket, expiresInS } = tickets.issue(session.id, loginId)
+    set.status = 201
+    return { ticket, expires_in: expiresInS, path: `/ws/${session.id}?ticket=${ticket}` }
+  })
+  return new Elysia({ name: 'terminal-all' }).use(sockets).use(issue)
+}
+
+function socketHandlers(connect: (socket: Bun.ServerWebSocket<unknown>) => ViewerConnection): SocketHandlers {
+  let connection: ViewerConnection | undefined
+  return {
+    open(socket) {
+      connection = connect(socket)
+    },
+    message(socket, message) {
+      if (typeof message === 'string') return socket.close(CLOSE.protocol, 'binary frames only')
+      connection?.message(message)
+    },
+    drain() {
+      connection?.drain()
+    },
+    close() {
+      connection?.closed()
+    },
+  }
+}
