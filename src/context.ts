@@ -1,10 +1,11 @@
 // The only place that constructs adapters and services, in the order of who needs whom. Owns their lifetimes.
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Agents } from './agents/agents.ts'
 import type { Bus } from './bus/bus.ts'
 import { MemoryBus } from './bus/memory.ts'
 import { RedisBus } from './bus/redis.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateUp } from './db/migrate.ts'
@@ -96,10 +97,11 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const database = openDatabase({ url, ...config.database, logger })
   disposing.defer(() => database.close())
   const { db } = database
+  const internal = { url: '' }
   const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
   const files = overrides.storage ?? new FilesystemStorage(join(config.dataDir, 'storage'))
   const storage = disposing.use(files)
-  const runtime = disposing.use(overrides.runtime ?? new LocalRuntime({ dataDir: config.dataDir, claudeBin: config.runtime.claudeBin, sidecarBin: config.runtime.sidecarBin, allowUnsandboxed: config.runtime.allowUnsandboxed, logger }))
+  const runtime = disposing.use(overrides.runtime ?? new LocalRuntime({ dataDir: config.dataDir, claudeBin: config.runtime.claudeBin, sidecarBin: sidecarExecutable(config), allowUnsandboxed: config.runtime.allowUnsandboxed, logger, internalUrl: () => internal.url }))
 
   const settings = new Settings(db)
   const invitations = new Invitations(db)
@@ -115,7 +117,6 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const streams = disposing.use(new EventStreams())
   const lease = disposing.use(new Lease(url, logger))
   const tasks = disposing.use(new Tasks(logger))
-  const internal = { url: '' }
   const starter = new SandboxStarter({ agents, sessions, settings, runtime, openUpstream, tasks, logger, internalUrl: () => internal.url })
   const reconciler = disposing.use(new Reconciler({ agents, sessions, outputs, runtime, starter, bus, tasks, logger, isLeader: () => lease.isLeader() }))
 
@@ -169,6 +170,13 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+/** The compiled sidecar: configured, beside the compiled server, or built in the source tree. */
+function sidecarExecutable(config: Config): string {
+  const found = [config.runtime.sidecarBin, join(dirname(process.execPath), 'sidecar'), join(import.meta.dir, '..', 'dist', 'sidecar')].find((path) => path && existsSync(path))
+  if (!found) throw new ConfigError('The sidecar executable is not built. Run `bun run build`, or set SIDECAR_BIN to it.')
+  return found
 }
 
 async function embedded(config: Config, logger: Logger, disposing: AsyncDisposableStack): Promise<string> {

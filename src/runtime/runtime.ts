@@ -20,6 +20,8 @@ export interface SandboxSpec extends SandboxRef {
   /** Environment of the CLI: provider URL, token, models, proxies, the user's variables. */
   environment: Record<string, string>
   resources: SandboxResources
+  /** Text of /workspace/CLAUDE.md; empty leaves the file alone. */
+  claudeMd: string
   /** The sidecar's bearer token for the internal API; never visible to the CLI. */
   sandboxToken: string
   /** Base URL of the internal API as seen from the sidecar. */
