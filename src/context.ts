@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Agents } from './agents/agents.ts'
+import { Lists } from './agents/lists.ts'
 import type { Bus } from './bus/bus.ts'
 import { MemoryBus } from './bus/memory.ts'
 import { RedisBus } from './bus/redis.ts'
@@ -11,6 +12,7 @@ import { startEmbedded } from './db/embedded.ts'
 import { migrateUp } from './db/migrate.ts'
 import type { EdgeRules } from './http/auth.ts'
 import { Assets } from './http/assets.ts'
+import { Frames } from './http/frame.ts'
 import { EventStreams } from './http/sse.ts'
 import { SandboxIdentities } from './internal/auth.ts'
 import { SecretBox } from './lib/crypto.ts'
@@ -59,6 +61,8 @@ export interface Context {
   database: Database
   bus: Bus
   assets: Assets
+  frames: Frames
+  lists: Lists
   streams: EventStreams
   settings: Settings
   users: Users
@@ -120,6 +124,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const starter = new SandboxStarter({ agents, sessions, settings, runtime, openUpstream, tasks, logger, internalUrl: () => internal.url })
   const reconciler = disposing.use(new Reconciler({ agents, sessions, outputs, runtime, starter, bus, tasks, logger, isLeader: () => lease.isLeader() }))
 
+  const assets = new Assets()
   const owned = disposing.move()
   return {
     config,
@@ -127,7 +132,9 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     edge: { publicUrl: config.http.publicUrl, trustedProxies: config.http.trustedProxies, secureCookies: config.http.publicUrl?.startsWith('https:') ?? false },
     database,
     bus,
-    assets: new Assets(),
+    assets,
+    frames: new Frames(assets, config.organisation),
+    lists: new Lists({ statuses, settings }),
     streams,
     settings,
     users,

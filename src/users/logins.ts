@@ -112,6 +112,11 @@ export class Logins {
     return loginIds.filter((id) => !alive.has(id))
   }
 
+  /** Reads this user's row again at the next request, after it changed. */
+  forgetUser(userId: number): void {
+    for (const [id, cached] of this.cache) if (cached.identity?.user.id === userId) this.cache.delete(id)
+  }
+
   /** Removes rows that ran out. */
   async sweep(): Promise<void> {
     await this.deps.db.delete(logins).where(lt(logins.expiresAt, new Date()))

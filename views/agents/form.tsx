@@ -17,7 +17,7 @@ export function AgentFormPage({ frame, viewer, list, form }: { frame: PageFrame;
                 <a href="/">Agents</a>
               </li>
               <li>
-                <h1 aria-current="page" safe>
+                <h1 aria-current="page">
                   {title}
                 </h1>
               </li>

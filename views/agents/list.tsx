@@ -57,7 +57,7 @@ function Meter({ word, percent, label }: { word: 'CPU' | 'Mem'; percent: number;
   const value = Math.round(percent)
   return (
     <span class="usage">
-      <span safe>{word}</span>
+      <span>{word}</span>
       <meter class="meter" min={0} max={100} low={70} high={90} optimum={0} value={value} aria-label={`${label} ${value} %`} />
       <span>{`${value}%` as 'safe'}</span>
     </span>

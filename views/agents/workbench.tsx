@@ -127,7 +127,7 @@ function TerminalView({ stage, card, screenReader }: { stage: Extract<Stage, { k
         </form>
         <div class="keybar" role="toolbar" aria-label="Terminal keys">
           {PHONE_KEYS.map(([key, word]) => (
-            <button type="button" data-key={key} aria-label={key} aria-pressed={key === 'Ctrl' ? 'false' : undefined} safe>
+            <button type="button" data-key={key} aria-label={key} aria-pressed={key === 'Ctrl' ? 'false' : undefined}>
               {word}
             </button>
           ))}

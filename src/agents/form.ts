@@ -1,0 +1,91 @@
+// Between the agent form and the service: fields to input, rows to fields.
+import type { AgentFormModel, FieldErrors } from '../../views/model.ts'
+import { invalidFields } from '../lib/errors.ts'
+import type { Limits } from '../settings/settings.ts'
+import type { Agent } from './agents.ts'
+import { PRESETS } from './presets.ts'
+import { AGENT_ICONS, type AgentInput } from './rules.ts'
+
+export type FormFields = Record<string, string | string[] | undefined>
+
+/** The form of an agent, or of a new one. */
+export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel {
+  const preset = PRESETS[0]
+  const config = agent?.config ?? { provider: 'anthropic', anthropic_base_url: preset?.baseUrl ?? '', anthropic_haiku_model: preset?.haiku ?? '', anthropic_sonnet_model: preset?.sonnet ?? '', anthropic_opus_model: preset?.opus ?? '', http_proxy: '', https_proxy: '', custom_envs: [] }
+  const { custom_envs: envs, ...plain } = config
+  return {
+    id: agent?.id,
+    version: agent?.version,
+    values: {
+      name: agent?.name ?? '',
+      description: agent?.description ?? '',
+      icon: agent?.icon ?? 'bot',
+      instructions: agent?.instructions ?? '',
+      ...plain,
+      cpu: agent?.cpuLimit == null ? '' : String(agent.cpuLimit),
+      memory: agent?.memoryLimitMb == null ? '' : String(agent.memoryLimitMb / 1024),
+    },
+    envs: envs.map((env) => ({ key: env.key, value: env.value ?? '', secret: env.secret, set: agent?.secrets[`env:${env.key}`] !== undefined })),
+    token: agent?.secrets.anthropic_auth_token,
+    errors: {},
+    icons: AGENT_ICONS,
+    presets: PRESETS,
+    limits: { cpu: limits.cpuLimit, memoryGib: limits.memoryLimitMb / 1024, maxCpu: limits.maxCpuLimit, maxMemoryGib: limits.maxMemoryLimitMb / 1024 },
+  }
+}
+
+/** The same form with what was typed and what is wrong with it. Keys that were typed are not sent back. */
+export function formAgain(form: AgentFormModel, fields: FormFields, errors: FieldErrors, problem: string): AgentFormModel {
+  const values = { ...form.values }
+  for (const key of Object.keys(values) as (keyof typeof values)[]) {
+    const typed = fields[key === 'cpu' ? 'cpu_limit' : key === 'memory' ? 'memory_limit' : key]
+    if (typeof typed === 'string') values[key] = typed
+  }
+  const known = new Set(form.envs.filter((env) => env.set).map((env) => env.key))
+  const envs = envRows(fields).map((env) => ({ ...env, value: env.secret ? '' : env.value, set: known.has(env.key) }))
+  const { memory_limit_mb: memory, ...rest } = errors
+  return { ...form, values, envs, errors: memory ? { ...rest, memory_limit: memory } : rest, problem }
+}
+
+/** What the form asks for. Throws `invalid` for numbers that are none. */
+export function inputOf(fields: FormFields): AgentInput & { name: string } {
+  const text = (name: string) => (typeof fields[name] === 'string' ? fields[name] : '')
+  const token = text('anthropic_auth_token').trim()
+  return {
+    name: text('name'),
+    description: text('description'),
+    icon: text('icon') || 'bot',
+    instructions: text('instructions').replace(/\r\n/g, '\n'),
+    cpu_limit: decimal('cpu_limit', text('cpu_limit')),
+    memory_limit_mb: gibibytes(text('memory_limit')),
+    config: {
+      provider: text('provider') || 'other',
+      anthropic_auth_token: text('remove_token') === '1' ? null : token || undefined,
+      anthropic_base_url: text('anthropic_base_url').trim(),
+      anthropic_haiku_model: text('anthropic_haiku_model').trim(),
+      anthropic_sonnet_model: text('anthropic_sonnet_model').trim(),
+      anthropic_opus_model: text('anthropic_opus_model').trim(),
+      http_proxy: text('http_proxy').trim(),
+      https_proxy: text('https_proxy').trim(),
+      custom_envs: envRows(fields).map(({ key, value, secret }) => ({ key, secret, value: secret && value === '' ? undefined : value })),
+    },
+  }
+}
+
+function envRows(fields: FormFields): { key: string; value: string; secret: boolean }[] {
+  const list = (name: string) => [fields[name] ?? []].flat()
+  const [keys, values, kinds] = [list('env_key'), list('env_value'), list('env_kind')]
+  return keys.map((key, at) => ({ key: key.trim(), value: values[at] ?? '', secret: kinds[at] === 'secret' })).filter(({ key, value }) => key !== '' || value !== '')
+}
+
+function decimal(field: string, text: string): number | null {
+  if (text.trim() === '') return null
+  const value = Number(text.replace(',', '.'))
+  if (!Number.isFinite(value)) throw invalidFields({ [field]: 'Give a number.' })
+  return value
+}
+
+function gibibytes(text: string): number | null {
+  const value = decimal('memory_limit', text)
+  return value === null ? null : Math.round(value * 1024)
+}

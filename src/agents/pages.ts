@@ -1,0 +1,227 @@
+// Pages of agents: the workbench, the form, the buttons, and the stream that keeps the page true.
+import { Elysia, t } from 'elysia'
+import { AgentListView } from '../../views/agents/list.tsx'
+import { FirstRunPage, StageBar, StageView, WorkbenchPage } from '../../views/agents/workbench.tsx'
+import { AgentFormPage } from '../../views/agents/form.tsx'
+import { OutputList } from '../../views/workspace/output.tsx'
+import type { Bus } from '../bus/bus.ts'
+import { type EdgeRules, signedIn } from '../http/auth.ts'
+import { STATUS } from '../http/errors.ts'
+import { type Frames, viewerOf } from '../http/frame.ts'
+import { page, redirect } from '../http/respond.ts'
+import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
+import { AppError } from '../lib/errors.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Logins } from '../users/logins.ts'
+import type { UserRow } from '../users/schema.ts'
+import type { OutputFeed } from '../workspace/output-feed.ts'
+import type { Listing } from '../workspace/routes.ts'
+import { levelOf } from '../workspace/levels.ts'
+import type { Agent, Agents } from './agents.ts'
+import { type FormFields, formAgain, formOf, inputOf } from './form.ts'
+import type { Lists } from './lists.ts'
+import { stageOf } from './stage.ts'
+
+interface Deps {
+  agents: Agents
+  sessions: Sessions
+  settings: Settings
+  lists: Lists
+  listing: Listing
+  feed: OutputFeed
+  bus: Bus
+  streams: EventStreams
+  frames: Frames
+  logins: Logins
+  edge: EdgeRules
+}
+
+const FORM = t.Record(t.String(), t.Union([t.String(), t.Array(t.String())]))
+const LIST_EVERY_MS = 5000
+const BATCH_MS = 250
+
+/** Workbench, form and actions. */
+export function agentPages(deps: Deps) {
+  return new Elysia({ name: 'agent-pages' }).use(signedIn(deps)).use(showPages(deps)).use(formPages(deps)).use(actionPages(deps)).use(streamPage(deps))
+}
+
+function showPages({ agents, sessions, lists, listing, frames, logins, edge }: Deps) {
+  return new Elysia({ name: 'agent-show' })
+    .use(signedIn({ logins, edge }))
+    .get('/', async ({ user }) => {
+      const list = await lists.of(user)
+      const [first] = list.cards
+      return first ? redirect(`/agents/${first.id}`) : page((nonce) => FirstRunPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list }))
+    })
+    .get('/agents/:id', async ({ user, params }) => {
+      const agent = await agents.owned(user, Number(params.id))
+      const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '')])
+      const card = list.cards.find((item) => item.id === agent.id)
+      if (!card) throw new AppError('not_found', 'not_found', 'This agent is not here.')
+      return page((nonce) => WorkbenchPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, card, stage: stageOf(agent, session), output: levelOf(agent.id, level) }))
+    })
+}
+
+function formPages({ agents, sessions, settings, lists, frames, logins, edge }: Deps) {
+  const show = async (user: UserRow, agent: Agent | undefined, again?: { fields: FormFields; error: AppError }) => {
+    const [list, limits] = await Promise.all([lists.of(user, agent?.id), settings.limits(user.id)])
+    const blank = formOf(agent, limits)
+    const form = again ? formAgain(blank, again.fields, again.error.fields ?? {}, again.error.message) : blank
+    return page((nonce) => AgentFormPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, form }), again ? STATUS[again.error.kind] : 200)
+  }
+  return new Elysia({ name: 'agent-form' })
+    .use(signedIn({ logins, edge }))
+    .get('/agents/new', ({ user }) => show(user, undefined))
+    .get('/agents/:id/edit', async ({ user, params }) => show(user, await agents.owned(user, Number(params.id))))
+    .post(
+      '/agents',
+      async ({ user, body }) => {
+        try {
+          const agent = await agents.create(user, inputOf(body))
+          await sessions.open(agent)
+          return redirect(`/agents/${agent.id}`)
+        } catch (error) {
+          if (error instanceof AppError && error.kind !== 'unavailable') return show(user, undefined, { fields: body, error })
+          throw error
+        }
+      },
+      { body: FORM },
+    )
+    .post(
+      '/agents/:id',
+      async ({ user, params, body }) => {
+        const agent = await agents.owned(user, Number(params.id))
+        try {
+          await agents.update(agent, inputOf(body), Number(body.version) || undefined)
+          return redirect(`/agents/${agent.id}`)
+        } catch (error) {
+          if (error instanceof AppError && error.kind !== 'unavailable') return show(user, agent, { fields: body, error })
+          throw error
+        }
+      },
+      { body: FORM },
+    )
+}
+
+function actionPages({ agents, sessions, logins, edge }: Deps) {
+  return new Elysia({ name: 'agent-actions' })
+    .use(signedIn({ logins, edge }))
+    .post('/agents/:id/start', async ({ user, params }) => {
+      const agent = await agents.owned(user, Number(params.id))
+      await sessions.open(agent)
+      return redirect(`/agents/${agent.id}`)
+    })
+    .post('/agents/:id/stop', async ({ user, params }) => {
+      const agent = await agents.owned(user, Number(params.id))
+      await sessions.stop(agent, 'Stopped by you.')
+      return redirect(`/agents/${agent.id}`)
+    })
+    .post('/agents/:id/restart', async ({ user, params }) => {
+      const agent = await agents.owned(user, Number(params.id))
+      await sessions.restart(agent)
+      return redirect(`/agents/${agent.id}`)
+    })
+    .post('/agents/:id/delete', async ({ user, params }) => {
+      await agents.delete(await agents.owned(user, Number(params.id)))
+      return redirect('/')
+    })
+}
+
+function streamPage(deps: Deps) {
+  const { agents, streams, logins, edge } = deps
+  return new Elysia({ name: 'agent-stream' }).use(signedIn({ logins, edge })).get(
+    '/events',
+    async ({ user, loginId, query, request, server }) => {
+      const agent = query.agent ? await agents.owned(user, Number(query.agent)) : undefined
+      server?.timeout(request, 0)
+      return streams.answer(request, loginId, (sink) => new LivePage(deps, user, agent?.id, sink).start())
+    },
+    { query: t.Object({ agent: t.Optional(t.String({ pattern: '^[0-9]{1,15}$' })) }) },
+  )
+}
+
+/** Keeps one open page true: hints lead to reads, reads to the same views that drew the page. */
+class LivePage {
+  private readonly offs: (() => void)[] = []
+  private stageKind = ''
+  private pendingOutput = new Set<string>()
+  private timer?: ReturnType<typeof setTimeout>
+  private lastOutputAt = Number.NEGATIVE_INFINITY
+
+  constructor(
+    private readonly deps: Deps,
+    private readonly user: UserRow,
+    private readonly agentId: number | undefined,
+    private readonly sink: EventSink,
+  ) {}
+
+  start(): () => void {
+    const { bus, feed } = this.deps
+    this.offs.push(bus.subscribe((event) => {
+      if ((event.kind === 'session.changed' || event.kind === 'agent.changed') && event.userId === this.user.id) void this.refresh()
+    }))
+    if (this.agentId !== undefined) this.offs.push(feed.follow(this.agentId, undefined, { changes: (rows) => this.outputChanged(rows.map((row) => row.path)), resync: () => this.outputChanged([]) }))
+    const clock = setInterval(() => void this.refresh(), LIST_EVERY_MS)
+    this.offs.push(() => clearInterval(clock), () => clearTimeout(this.timer))
+    void this.refresh()
+    return () => {
+      for (const off of this.offs) off()
+    }
+  }
+
+  private async refresh(): Promise<void> {
+    const { lists, sessions, agents } = this.deps
+    try {
+      const list = await lists.of(this.user, this.agentId)
+      const parts = [partial('#agents-side', 'outerMorph', AgentListView({ list, place: 'side' })), partial('#agents-menu', 'outerMorph', AgentListView({ list, place: 'menu' }))]
+      const card = list.cards.find((item) => item.id === this.agentId)
+      if (card && this.agentId !== undefined) {
+        const agent = await agents.owned(this.user, this.agentId)
+        const stage = stageOf(agent, await sessions.ofAgent(agent.id))
+        const kind = `${stage.kind} ${stage.kind === 'terminal' ? stage.sessionId : ''}`
+        // A running terminal is never swapped away: only its bar changes while it stays the same terminal.
+        if (stage.kind === 'terminal' && kind === this.stageKind) parts.push(partial('#stage-bar', 'innerMorph', StageBar({ card, stage })))
+        else if (this.stageKind !== '' || stage.kind !== 'terminal') parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
+        this.stageKind = kind
+      }
+      this.send(await Promise.all(parts))
+    } catch (error) {
+      // @NOTE a page that cannot be read now is read again with the next hint or in five seconds.
+      if (error instanceof AppError && error.kind === 'not_found') this.sink.close()
+    }
+  }
+
+  // The first change goes out at once, a storm at most four times a second.
+  private outputChanged(paths: string[]): void {
+    for (const path of paths) this.pendingOutput.add(path)
+    const wait = Math.max(0, this.lastOutputAt + BATCH_MS - performance.now())
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
+      this.lastOutputAt = performance.now()
+      const arrived = this.pendingOutput
+      this.pendingOutput = new Set()
+      void this.sendOutput(arrived)
+    }, wait)
+  }
+
+  private async sendOutput(arrived: Set<string>): Promise<void> {
+    const { agents, listing } = this.deps
+    if (this.agentId === undefined) return
+    try {
+      const agent = await agents.owned(this.user, this.agentId)
+      const level = levelOf(agent.id, await listing(agent, ''), arrived)
+      this.send([await partial('#output', 'innerMorph', OutputList({ level }))])
+    } catch {
+      // @NOTE the next change or the next load of the page shows it.
+    }
+  }
+
+  private send(parts: string[]): void {
+    this.sink.send(encodeEvent({ data: parts.join('') }))
+  }
+}
+
+async function partial(target: string, swap: string, html: string | Promise<string>): Promise<string> {
+  return `<hx-partial hx-target="${target}" hx-swap="${swap}">${await html}</hx-partial>`
+}
