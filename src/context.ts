@@ -98,7 +98,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const secrets = await installationSecrets(config)
   const url = overrides.databaseUrl ?? config.database.url ?? (await embedded(config, logger, disposing))
   await migrateUp({ url, logger })
-  const database = openDatabase({ url, ...config.database, logger })
+  const database = openDatabase({ ...config.database, url, logger })
   disposing.defer(() => database.close())
   const { db } = database
   const internal = { url: '' }

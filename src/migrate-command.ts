@@ -41,7 +41,7 @@ async function printStatus(url: string): Promise<void> {
 }
 
 async function seed(config: Config, url: string): Promise<void> {
-  const database = openDatabase({ url, ...config.database, logger: createLogger(config.log) })
+  const database = openDatabase({ ...config.database, url, logger: createLogger(config.log) })
   try {
     const { db } = database
     const users = new Users({ db, settings: new Settings(db), passwords: new Passwords(config.auth.minPasswordLength), limits: new SignInLimits(), invitations: new Invitations(db) })

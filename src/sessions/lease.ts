@@ -1,5 +1,6 @@
 // One replica acts for the cluster: whoever holds a PostgreSQL advisory lock on a connection of its own.
-import postgres from 'postgres'
+import type postgres from 'postgres'
+import { connect } from '../db/client.ts'
 import type { Logger } from '../lib/logger.ts'
 
 const CHECK_EVERY_MS = 2000
@@ -34,7 +35,7 @@ export class Lease {
     const before = this.held
     try {
       // One connection without retry: if it breaks, the lock is gone and the next check starts from scratch.
-      this.connection ??= postgres(this.url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 3, onnotice() {}, onclose: () => this.lost() })
+      this.connection ??= connect(this.url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 3, onnotice() {}, onclose: () => this.lost() })
       const [row] = await this.connection<{ held: boolean }[]>`
         select exists (select 1 from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objid = hashtext('sac-leader')::oid)
           or pg_try_advisory_lock(0, hashtext('sac-leader')) as held`
