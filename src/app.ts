@@ -7,6 +7,7 @@ import { assetRoutes } from './http/assets.ts'
 import { edge } from './http/edge.ts'
 import { errorPage } from './http/error-page.ts'
 import { healthRoutes } from './http/health.ts'
+import { INTERNAL_PATHS } from './internal/contract.ts'
 import { internalRoutes } from './internal/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { settingRoutes } from './settings/routes.ts'
@@ -40,7 +41,7 @@ export function publicApp(context: Context) {
 export function internalApp(context: Context) {
   const { logger } = context
   return new Elysia({ name: 'internal-app', normalize: false })
-    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false }))
+    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false, rawPaths: [INTERNAL_PATHS.upload] }))
     .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
     .use(internalRoutes(context))
 }

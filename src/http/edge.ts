@@ -16,6 +16,8 @@ export interface EdgeOptions {
   /** Undefined on the internal listener, which has no browser in front of it. */
   checkHost: boolean
   tls: boolean
+  /** Paths whose handlers read the raw body themselves. */
+  rawPaths?: readonly string[]
   /** Turns a failure into a page or fragment for browsers; JSON when it returns undefined. */
   page?: (error: AppError, request: Request, requestId: string) => Response | Promise<Response> | undefined
 }
@@ -32,7 +34,7 @@ export function requestIdOf(request: Request): string {
 }
 
 /** Plugin for the root of an app. */
-export function edge({ logger, rules, checkHost, tls, page }: EdgeOptions) {
+export function edge({ logger, rules, checkHost, tls, rawPaths = [], page }: EdgeOptions) {
   return new Elysia({ name: 'edge' })
     .onRequest(({ request, set }) => {
       Object.assign(set.headers, COMMON_HEADERS)
@@ -42,7 +44,7 @@ export function edge({ logger, rules, checkHost, tls, page }: EdgeOptions) {
       if (request.url.length > MAX_URL) throw new AppError('malformed', 'url_too_long', 'The URL is too long.')
       if (checkHost && !hostAllowed(request.headers.get('host'), rules)) throw new AppError('malformed', 'misdirected', 'This portal does not answer to that name. An admin can set PUBLIC_URL.')
     })
-    .onParse({ as: 'global' }, ({ request }) => readBody(request))
+    .onParse({ as: 'global' }, ({ request }) => (rawPaths.includes(pathOf(request)) ? null : readBody(request)))
     .onError({ as: 'global' }, async ({ error, code, request, set }) => {
       const failure = toAppError(error, String(code))
       const requestId = requestIdOf(request)
@@ -63,7 +65,7 @@ function report(logger: Logger, failure: AppError, request: Request, requestId: 
   const fields = { requestId, method: request.method, path: pathOf(request), code: failure.code }
   if (failure.kind === 'internal') logger.error('request failed', { ...fields, error: failure.cause ?? failure })
   else if (failure.kind === 'unavailable' || failure.kind === 'disk_full') logger.warn('request refused', { ...fields, error: failure.cause })
-  else logger.debug('request refused', fields)
+  else logger.debug('request refused', { ...fields, cause: failure.cause })
 }
 
 /** Path of a request without its query. */

@@ -25,6 +25,8 @@ export interface ErrorBody {
 /** What anything thrown becomes for the person who waits: an AppError stays, a framework refusal is translated, the rest is a bug. */
 export function toAppError(error: unknown, frameworkCode?: string): AppError {
   if (error instanceof AppError) return error
+  // The framework wraps what a body parser throws.
+  if (error instanceof Error && error.cause instanceof AppError) return error.cause
   switch (frameworkCode) {
     case 'NOT_FOUND':
       return new AppError('not_found', 'not_found', 'This page is not here. It may have been moved or deleted.')

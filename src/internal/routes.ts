@@ -23,7 +23,7 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
         set.status = stored.created ? 201 : 200
         return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
       },
-      { parse: 'none', query: t.Object({ path: t.String() }, { additionalProperties: false }) },
+      { query: t.Object({ path: t.String() }, { additionalProperties: false }) },
     )
     .post(
       INTERNAL_PATHS.remove,
