@@ -25,7 +25,9 @@ export class Journal {
     this.db.run('pragma journal_mode = wal')
     this.db.run('pragma synchronous = normal')
     this.db.run('pragma cache_size = -1000')
-    this.db.run('create table if not exists files (path text primary key, seen text, synced text, tries integer not null default 0, due integer not null default 0, changed integer not null default 0) without rowid')
+    this.db.run(
+      'create table if not exists files (path text primary key, seen text, synced text, tries integer not null default 0, due integer not null default 0, changed integer not null default 0) without rowid',
+    )
     this.db.run('create index if not exists work on files (due) where seen is not synced')
     // Whoever sends next must send again what was not answered.
     this.upsert = this.db.prepare(

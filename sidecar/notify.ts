@@ -12,7 +12,9 @@ export async function notify(socketPath: string): Promise<void> {
 async function send(socketPath: string): Promise<void> {
   const line = `${JSON.stringify(noticeOf(await Bun.stdin.text()))}\n`
   await new Promise<void>((resolve, reject) => {
-    Bun.connect({ unix: socketPath, socket: { open: (socket) => void socket.write(line), data() {}, close: () => resolve(), error: (_socket, error) => reject(error) } }).catch(reject)
+    Bun.connect({ unix: socketPath, socket: { open: (socket) => void socket.write(line), data() {}, close: () => resolve(), error: (_socket, error) => reject(error) } }).catch(
+      reject,
+    )
   })
 }
 

@@ -1,5 +1,5 @@
 // Opening a file of the sandbox without being led out of its folder: no links, regular files only, one name only.
-import { closeSync, constants, fstatSync, openSync, type BigIntStats } from 'node:fs'
+import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs'
 import type { Identity } from './journal.ts'
 
 export interface OpenedFile {

@@ -114,7 +114,11 @@ export class Uploader {
 
   private async ask(path: string, init: RequestInit, size = 0): Promise<Response> {
     const limit = AbortSignal.timeout(ANSWER_MS + size / 1000)
-    const answer = await fetch(this.options.internalUrl + path, { ...init, signal: limit, headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${this.options.token}` } })
+    const answer = await fetch(this.options.internalUrl + path, {
+      ...init,
+      signal: limit,
+      headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${this.options.token}` },
+    })
     await answer.arrayBuffer()
     return answer
   }

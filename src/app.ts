@@ -1,7 +1,7 @@
 // The two applications: what the public listener serves, and what sandboxes may ask of the internal one.
 import { Elysia } from 'elysia'
-import { agentRoutes } from './agents/routes.ts'
 import { agentPages } from './agents/pages.ts'
+import { agentRoutes } from './agents/routes.ts'
 import type { Context } from './context.ts'
 import { assetRoutes } from './http/assets.ts'
 import { edge } from './http/edge.ts'

@@ -10,8 +10,8 @@ import { type Config, ConfigError } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateUp } from './db/migrate.ts'
-import type { EdgeRules } from './http/auth.ts'
 import { Assets } from './http/assets.ts'
+import type { EdgeRules } from './http/auth.ts'
 import { Frames } from './http/frame.ts'
 import { EventStreams } from './http/sse.ts'
 import { SandboxIdentities } from './internal/auth.ts'
@@ -105,7 +105,17 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
   const files = overrides.storage ?? new FilesystemStorage(join(config.dataDir, 'storage'))
   const storage = disposing.use(files)
-  const runtime = disposing.use(overrides.runtime ?? new LocalRuntime({ dataDir: config.dataDir, claudeBin: config.runtime.claudeBin, sidecarBin: sidecarExecutable(config), allowUnsandboxed: config.runtime.allowUnsandboxed, logger, internalUrl: () => internal.url }))
+  const runtime = disposing.use(
+    overrides.runtime ??
+      new LocalRuntime({
+        dataDir: config.dataDir,
+        claudeBin: config.runtime.claudeBin,
+        sidecarBin: sidecarExecutable(config),
+        allowUnsandboxed: config.runtime.allowUnsandboxed,
+        logger,
+        internalUrl: () => internal.url,
+      }),
+  )
 
   const settings = new Settings(db)
   const invitations = new Invitations(db)

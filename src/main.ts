@@ -33,7 +33,9 @@ function usage(): number {
   return 2
 }
 
-process.on('unhandledRejection', (reason) => process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', message: 'unhandled rejection', error: String(reason) })}\n`))
+process.on('unhandledRejection', (reason) =>
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', message: 'unhandled rejection', error: String(reason) })}\n`),
+)
 
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),

@@ -44,7 +44,13 @@ async function seed(config: Config, url: string): Promise<void> {
   const database = openDatabase({ ...config.database, url, logger: createLogger(config.log) })
   try {
     const { db } = database
-    const users = new Users({ db, settings: new Settings(db), passwords: new Passwords(config.auth.minPasswordLength), limits: new SignInLimits(), invitations: new Invitations(db) })
+    const users = new Users({
+      db,
+      settings: new Settings(db),
+      passwords: new Passwords(config.auth.minPasswordLength),
+      limits: new SignInLimits(),
+      invitations: new Invitations(db),
+    })
     await seedAdmin({ users, config })
   } finally {
     await database.close()

@@ -15,7 +15,8 @@ export async function installationSecrets(config: Config): Promise<InstallationS
   const { jwtSecret, secretKeys } = config.auth
   if (config.runtime.kind !== 'local') {
     if (!jwtSecret) throw new ConfigError('JWT_SECRET is not set. Set it to at least 32 random characters, the same on every replica (for example from `openssl rand -hex 32`).')
-    if (secretKeys.length === 0) throw new ConfigError('SECRET_KEYS is not set. Set it to a 32-byte key in hex, the same on every replica (for example from `openssl rand -hex 32`).')
+    if (secretKeys.length === 0)
+      throw new ConfigError('SECRET_KEYS is not set. Set it to a 32-byte key in hex, the same on every replica (for example from `openssl rand -hex 32`).')
     return { jwtSecret, secretKeys }
   }
   return {

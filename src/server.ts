@@ -1,7 +1,7 @@
 // A running portal: configuration to context, two listeners, signals, drain, dispose.
 import { internalApp, publicApp } from './app.ts'
 import type { Config } from './config.ts'
-import { type Context, type Overrides, createContext } from './context.ts'
+import { type Context, createContext, type Overrides } from './context.ts'
 
 const DRAIN_MS = 10_000
 
@@ -18,7 +18,13 @@ export interface Portal {
 export async function startPortal(config: Config, overrides: Overrides = {}): Promise<Portal> {
   const context = await createContext(config, overrides)
   try {
-    const internal = internalApp(context).listen({ port: config.http.internalPort, hostname: config.http.internalHost, reusePort: false, idleTimeout: 60, maxRequestBodySize: Number.MAX_SAFE_INTEGER })
+    const internal = internalApp(context).listen({
+      port: config.http.internalPort,
+      hostname: config.http.internalHost,
+      reusePort: false,
+      idleTimeout: 60,
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    })
     context.internalUrl = config.http.internalUrl || `http://${hostForUrl(config.http.internalHost)}:${internal.server?.port}`
     const open = publicApp(context).listen({ port: config.http.port, hostname: config.http.host, reusePort: false, idleTimeout: 30, maxRequestBodySize: 64 * 1024 * 1024 })
     context.begin()

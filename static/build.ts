@@ -10,7 +10,7 @@ export async function buildStatic({ outdir = join(ROOT, 'dist') }: { outdir?: st
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
   const result = await Bun.build({
-    entrypoints: [join(ROOT, 'islands/app.ts'), join(ROOT, 'css/styles.css')],
+    entrypoints: [join(ROOT, 'islands/app.ts')],
     outdir,
     target: 'browser',
     format: 'esm',
@@ -22,16 +22,23 @@ export async function buildStatic({ outdir = join(ROOT, 'dist') }: { outdir?: st
   if (!result.success) throw new Error(result.logs.map(String).join('\n'))
   const manifest: Record<string, string> = {}
   for (const name of readdirSync(outdir)) {
-    const match = /^(app|styles)-[a-z0-9]+\.(js|css)$/.exec(name)
-    if (match) manifest[`${match[1]}.${match[2]}`] = name
+    if (/^app-[a-z0-9]+\.js$/.test(name)) manifest['app.js'] = name
   }
-  for (const name of ['icons.svg', 'csp-style.js']) manifest[name] = copy(outdir, name)
+  for (const name of ['icons.svg', 'csp-style.js']) manifest[name] = write(outdir, name, readFileSync(join(ROOT, name), 'utf8'))
+  manifest['styles.css'] = write(outdir, 'styles.css', styles())
   for (const name of readdirSync(outdir)) compress(join(outdir, name))
   writeFileSync(join(outdir, 'manifest.json'), JSON.stringify(manifest, null, 2))
 }
 
-function copy(outdir: string, name: string): string {
-  const text = readFileSync(join(ROOT, name))
+// Joined as they are: the bundler would rewrite light-dark(), and an element could no longer choose its own theme.
+function styles(): string {
+  const own = ['tokens', 'components', 'layout', 'terminal'].map((name) => readFileSync(join(ROOT, 'css', `${name}.css`), 'utf8'))
+  const [tokens = '', ...rest] = own
+  const xterm = readFileSync(join(ROOT, '..', 'node_modules', '@xterm', 'xterm', 'css', 'xterm.css'), 'utf8')
+  return [tokens, `@layer components {\n${xterm}}\n`, ...rest].join('\n')
+}
+
+function write(outdir: string, name: string, text: string): string {
   const dot = name.lastIndexOf('.')
   const hashed = `${name.slice(0, dot)}-${Bun.hash(text).toString(36)}${name.slice(dot)}`
   writeFileSync(join(outdir, hashed), text)

@@ -3,7 +3,14 @@ import { Icon } from './components/basics.tsx'
 import { Gate } from './layout.tsx'
 import type { PageFrame } from './model.ts'
 
-const TITLES: Record<number, string> = { 403: 'You may not open this', 404: 'This page is not here', 421: 'Wrong address', 429: 'Slow down a little', 503: 'Not available right now', 507: 'The disk is full' }
+const TITLES: Record<number, string> = {
+  403: 'You may not open this',
+  404: 'This page is not here',
+  421: 'Wrong address',
+  429: 'Slow down a little',
+  503: 'Not available right now',
+  507: 'The disk is full',
+}
 
 /** Error page with the request's id for the admin. */
 export function ErrorPage({ frame, status, message, requestId }: { frame: PageFrame; status: number; message: string; requestId: string }) {

@@ -72,7 +72,21 @@ export type FieldErrors = Record<string, string>
 export interface AgentFormModel {
   id?: number
   version?: number
-  values: { name: string; description: string; icon: string; instructions: string; provider: string; anthropic_base_url: string; anthropic_haiku_model: string; anthropic_sonnet_model: string; anthropic_opus_model: string; http_proxy: string; https_proxy: string; cpu: string; memory: string }
+  values: {
+    name: string
+    description: string
+    icon: string
+    instructions: string
+    provider: string
+    anthropic_base_url: string
+    anthropic_haiku_model: string
+    anthropic_sonnet_model: string
+    anthropic_opus_model: string
+    http_proxy: string
+    https_proxy: string
+    cpu: string
+    memory: string
+  }
   envs: { key: string; value: string; secret: boolean; set: boolean }[]
   token?: { last4: string; setAt: string }
   errors: FieldErrors

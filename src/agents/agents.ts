@@ -74,7 +74,8 @@ export class Agents {
       }
       const next = this.merged(row, input)
       const version = row.version + 1
-      const needsRestart = JSON.stringify([next.config, next.secrets, next.cpuLimit, next.memoryLimitMb]) !== JSON.stringify([row.config, row.secrets, row.cpuLimit, row.memoryLimitMb])
+      const needsRestart =
+        JSON.stringify([next.config, next.secrets, next.cpuLimit, next.memoryLimitMb]) !== JSON.stringify([row.config, row.secrets, row.cpuLimit, row.memoryLimitMb])
       const [saved] = await tx
         .update(agents)
         .set({ ...next, version, restartVersion: needsRestart ? version : row.restartVersion, updatedAt: new Date() })
@@ -120,7 +121,10 @@ export class Agents {
         .returning()
       if (!row) throw notFound('This agent')
       const token = { tokenHash, agentId: row.id, generation: row.generation }
-      await tx.insert(sandboxTokens).values(token).onConflictDoUpdate({ target: sandboxTokens.agentId, set: { tokenHash, generation: row.generation, createdAt: new Date() } })
+      await tx
+        .insert(sandboxTokens)
+        .values(token)
+        .onConflictDoUpdate({ target: sandboxTokens.agentId, set: { tokenHash, generation: row.generation, createdAt: new Date() } })
       return row
     })
     return { agent: next, sandboxToken }

@@ -11,7 +11,16 @@ export type FormFields = Record<string, string | string[] | undefined>
 /** The form of an agent, or of a new one. */
 export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel {
   const preset = PRESETS[0]
-  const config = agent?.config ?? { provider: 'anthropic', anthropic_base_url: preset?.baseUrl ?? '', anthropic_haiku_model: preset?.haiku ?? '', anthropic_sonnet_model: preset?.sonnet ?? '', anthropic_opus_model: preset?.opus ?? '', http_proxy: '', https_proxy: '', custom_envs: [] }
+  const config = agent?.config ?? {
+    provider: 'anthropic',
+    anthropic_base_url: preset?.baseUrl ?? '',
+    anthropic_haiku_model: preset?.haiku ?? '',
+    anthropic_sonnet_model: preset?.sonnet ?? '',
+    anthropic_opus_model: preset?.opus ?? '',
+    http_proxy: '',
+    https_proxy: '',
+    custom_envs: [],
+  }
   const { custom_envs: envs, ...plain } = config
   return {
     id: agent?.id,

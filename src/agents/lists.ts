@@ -15,7 +15,14 @@ export class Lists {
 
 /** One row. */
 export function cardOf({ agent, session, state, usage }: AgentStatus): AgentCard {
-  return { id: agent.id, name: agent.name, icon: agent.icon, state, line: lineOf({ agent, session, state }), usage: usage && { cpuPercent: usage.cpuPercent, memoryPercent: usage.memoryPercent } }
+  return {
+    id: agent.id,
+    name: agent.name,
+    icon: agent.icon,
+    state,
+    line: lineOf({ agent, session, state }),
+    usage: usage && { cpuPercent: usage.cpuPercent, memoryPercent: usage.memoryPercent },
+  }
 }
 
 function lineOf({ agent, session, state }: AgentStatus): string {

@@ -1,8 +1,8 @@
 // Pages of agents: the workbench, the form, the buttons, and the stream that keeps the page true.
 import { Elysia, t } from 'elysia'
+import { AgentFormPage } from '../../views/agents/form.tsx'
 import { AgentListView } from '../../views/agents/list.tsx'
 import { FirstRunPage, StageBar, StageView, WorkbenchPage } from '../../views/agents/workbench.tsx'
-import { AgentFormPage } from '../../views/agents/form.tsx'
 import { OutputList } from '../../views/workspace/output.tsx'
 import type { Bus } from '../bus/bus.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
@@ -15,9 +15,9 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Logins } from '../users/logins.ts'
 import type { UserRow } from '../users/schema.ts'
+import { levelOf } from '../workspace/levels.ts'
 import type { OutputFeed } from '../workspace/output-feed.ts'
 import type { Listing } from '../workspace/routes.ts'
-import { levelOf } from '../workspace/levels.ts'
 import type { Agent, Agents } from './agents.ts'
 import { type FormFields, formAgain, formOf, inputOf } from './form.ts'
 import type { Lists } from './lists.ts'
@@ -158,12 +158,18 @@ class LivePage {
 
   start(): () => void {
     const { bus, feed } = this.deps
-    this.offs.push(bus.subscribe((event) => {
-      if ((event.kind === 'session.changed' || event.kind === 'agent.changed') && event.userId === this.user.id) void this.refresh()
-    }))
-    if (this.agentId !== undefined) this.offs.push(feed.follow(this.agentId, undefined, { changes: (rows) => this.outputChanged(rows.map((row) => row.path)), resync: () => this.outputChanged([]) }))
+    this.offs.push(
+      bus.subscribe((event) => {
+        if ((event.kind === 'session.changed' || event.kind === 'agent.changed') && event.userId === this.user.id) void this.refresh()
+      }),
+    )
+    if (this.agentId !== undefined)
+      this.offs.push(feed.follow(this.agentId, undefined, { changes: (rows) => this.outputChanged(rows.map((row) => row.path)), resync: () => this.outputChanged([]) }))
     const clock = setInterval(() => void this.refresh(), LIST_EVERY_MS)
-    this.offs.push(() => clearInterval(clock), () => clearTimeout(this.timer))
+    this.offs.push(
+      () => clearInterval(clock),
+      () => clearTimeout(this.timer),
+    )
     void this.refresh()
     return () => {
       for (const off of this.offs) off()
@@ -182,7 +188,8 @@ class LivePage {
         const kind = `${stage.kind} ${stage.kind === 'terminal' ? stage.sessionId : ''}`
         // A running terminal is never swapped away: only its bar changes while it stays the same terminal.
         if (stage.kind === 'terminal' && kind === this.stageKind) parts.push(partial('#stage-bar', 'innerMorph', StageBar({ card, stage })))
-        else if (this.stageKind !== '' || stage.kind !== 'terminal') parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
+        else if (this.stageKind !== '' || stage.kind !== 'terminal')
+          parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
         this.stageKind = kind
       }
       this.send(await Promise.all(parts))

@@ -30,7 +30,15 @@ export const PRESETS: readonly Preset[] = [
     opus: 'anthropic/claude-opus-4.6',
     keyUrl: 'https://openrouter.ai/settings/keys',
   },
-  { id: 'glm', name: 'GLM', baseUrl: 'https://open.bigmodel.cn/api/anthropic', haiku: 'glm-4.7', sonnet: 'glm-4.7', opus: 'glm-4.7', keyUrl: 'https://open.bigmodel.cn/usercenter/apikeys' },
+  {
+    id: 'glm',
+    name: 'GLM',
+    baseUrl: 'https://open.bigmodel.cn/api/anthropic',
+    haiku: 'glm-4.7',
+    sonnet: 'glm-4.7',
+    opus: 'glm-4.7',
+    keyUrl: 'https://open.bigmodel.cn/usercenter/apikeys',
+  },
   {
     id: 'qwen',
     name: 'Qwen',

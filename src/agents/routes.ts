@@ -81,7 +81,9 @@ export function agentJson(agent: Agent) {
       ...agent.config,
       anthropic_auth_token_set: token !== undefined,
       anthropic_auth_token_last4: token?.last4 ?? '',
-      custom_envs: agent.config.custom_envs.map((env) => (env.secret ? { key: env.key, secret: true, set: agent.secrets[`env:${env.key}`] !== undefined, last4: agent.secrets[`env:${env.key}`]?.last4 ?? '' } : env)),
+      custom_envs: agent.config.custom_envs.map((env) =>
+        env.secret ? { key: env.key, secret: true, set: agent.secrets[`env:${env.key}`] !== undefined, last4: agent.secrets[`env:${env.key}`]?.last4 ?? '' } : env,
+      ),
     },
     cpu_limit: agent.cpuLimit,
     memory_limit_mb: agent.memoryLimitMb,

@@ -5,13 +5,26 @@ import type { SessionRow, StepRecord } from '../sessions/schema.ts'
 import { percentOf } from '../sessions/steps.ts'
 import type { Agent } from './agents.ts'
 
-const WORDS: Record<StepRecord['step'], string> = { scheduling: 'Scheduled', image: 'Claude Code ready', starting: 'Sandbox started', restoring: 'Files restored', skills: 'Skills synced', terminal: 'Terminal ready' }
+const WORDS: Record<StepRecord['step'], string> = {
+  scheduling: 'Scheduled',
+  image: 'Claude Code ready',
+  starting: 'Sandbox started',
+  restoring: 'Files restored',
+  skills: 'Skills synced',
+  terminal: 'Terminal ready',
+}
 
 /** The stage for an agent and its session. */
 export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
   switch (session?.status) {
     case 'creating':
-      return { kind: 'starting', startedAt: session.startedAt.toISOString(), percent: percentOf(session.steps), steps: stepViews(session.steps, false), reason: session.reason ?? undefined }
+      return {
+        kind: 'starting',
+        startedAt: session.startedAt.toISOString(),
+        percent: percentOf(session.steps),
+        steps: stepViews(session.steps, false),
+        reason: session.reason ?? undefined,
+      }
     case 'running':
     case 'idle':
       return { kind: 'terminal', sessionId: session.id, warning: session.warning ?? undefined, needsRestart: agent.restartVersion > agent.startedVersion }

@@ -7,7 +7,8 @@ import { dirname, join, relative } from 'node:path'
 export function binaries(): string {
   const root = packageRoot()
   const links = join(root, 'native', 'pg-symlinks.json')
-  if (existsSync(links)) for (const { source, target } of JSON.parse(readFileSync(links, 'utf8')) as { source: string; target: string }[]) link(join(root, source), join(root, target))
+  if (existsSync(links))
+    for (const { source, target } of JSON.parse(readFileSync(links, 'utf8')) as { source: string; target: string }[]) link(join(root, source), join(root, target))
   return join(root, 'native', 'bin')
 }
 
@@ -36,7 +37,9 @@ function link(source: string, target: string): void {
 /** PostgreSQL refuses to run as root: the user it becomes then. Undefined when we are somebody else already. */
 export function serverIdentity(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
-  const users = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'))
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
   const found = ['postgres', 'nobody'].map((name) => users.find((user) => user[0] === name)).find(Boolean)
   if (!found) throw new Error('The embedded PostgreSQL needs a user to run as: create `postgres`, or set DATABASE_URL.')
   return { uid: Number(found[2]), gid: Number(found[3]) }

@@ -3,8 +3,8 @@ import { drizzle } from 'drizzle-orm/postgres-js'
 import postgres from 'postgres'
 import { AppError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
-import * as schema from './schema.ts'
 import { Gate } from './gate.ts'
+import * as schema from './schema.ts'
 
 export type Db = ReturnType<typeof drizzle<typeof schema>>
 export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
@@ -81,7 +81,8 @@ const CONNECTION_CODES = /^(ECONN|ENOENT|EPIPE|ETIMEDOUT|CONNECT|CONNECTION|57P0
 function translated(error: unknown): never {
   const code = String((error as { code?: unknown } | null)?.code ?? '')
   if (error instanceof AppError) throw error
-  if (code === '53100') throw new AppError('disk_full', 'disk_full', 'The disk of the database is full. Nothing was changed; ask an admin to make room.', { cause: error, retryAfterS: 30 })
+  if (code === '53100')
+    throw new AppError('disk_full', 'disk_full', 'The disk of the database is full. Nothing was changed; ask an admin to make room.', { cause: error, retryAfterS: 30 })
   if (code === '57014') throw new AppError('unavailable', 'database_slow', 'The database took too long to answer. Try again in a moment.', { cause: error, retryAfterS: 2 })
   if (CONNECTION_CODES.test(code)) throw databaseDown(error)
   throw error

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '../lib/logger.ts'
 import { until } from '../lib/until.ts'
-import { connect } from './client.ts'
 import { binaries, serverIdentity } from './binaries.ts'
+import { connect } from './client.ts'
 
 export interface EmbeddedServer {
   /** For `connect`; holds the password. */
@@ -68,7 +68,14 @@ function prepare(dataDir: string): Place {
     chmodSync(folder, 0o700)
     if (identity) chownSync(folder, identity.uid, identity.gid)
   }
-  return { data: join(root, 'data'), socketFolder, password: keptPassword(join(dataDir, 'postgres.secret')), logFile: join(root, 'server.log'), bin: binaries(), launcher: launcher(identity) }
+  return {
+    data: join(root, 'data'),
+    socketFolder,
+    password: keptPassword(join(dataDir, 'postgres.secret')),
+    logFile: join(root, 'server.log'),
+    bin: binaries(),
+    launcher: launcher(identity),
+  }
 }
 
 function keptPassword(path: string): string {
@@ -98,11 +105,24 @@ async function initialise(place: Place): Promise<void> {
   // Built beside its final place and renamed, so that a killed first start leaves nothing half-made.
   const fresh = join(place.socketFolder, 'new-data')
   rmSync(fresh, { recursive: true, force: true })
-  const command = [...place.launcher, join(place.bin, 'initdb'), '-D', fresh, '-U', 'sac', '--auth=scram-sha-256', `--pwfile=${secretFile}`, '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync']
+  const command = [
+    ...place.launcher,
+    join(place.bin, 'initdb'),
+    '-D',
+    fresh,
+    '-U',
+    'sac',
+    '--auth=scram-sha-256',
+    `--pwfile=${secretFile}`,
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    '--no-sync',
+  ]
   const process = Bun.spawn(command, { cwd: '/', env: environment(), stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
   const [out, err, code] = await Promise.all([new Response(process.stdout).text(), new Response(process.stderr).text(), process.exited])
   rmSync(secretFile, { force: true })
-  if (code !== 0) throw new Error(`The embedded database could not be created: ${lastLine(err || out)}. Check the free space and the permissions of ${place.data}, or set DATABASE_URL.`)
+  if (code !== 0)
+    throw new Error(`The embedded database could not be created: ${lastLine(err || out)}. Check the free space and the permissions of ${place.data}, or set DATABASE_URL.`)
   renameSync(fresh, place.data)
 }
 
@@ -143,7 +163,14 @@ class Supervisor {
     const log = openSync(place.logFile, 'a', 0o600)
     this.starts++
     const startedAt = performance.now()
-    this.server = Bun.spawn([...place.launcher, join(place.bin, 'postgres'), '-D', place.data, ...settings], { cwd: '/', env: environment(), stdin: 'ignore', stdout: log, stderr: log, detached: true })
+    this.server = Bun.spawn([...place.launcher, join(place.bin, 'postgres'), '-D', place.data, ...settings], {
+      cwd: '/',
+      env: environment(),
+      stdin: 'ignore',
+      stdout: log,
+      stderr: log,
+      detached: true,
+    })
     closeSync(log)
     void this.server.exited.then((code) => {
       if (this.stopping) return

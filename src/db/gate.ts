@@ -53,7 +53,10 @@ export class Gate {
 function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout>
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new AppError('unavailable', 'database_down', 'The database does not answer. Nothing is known to have changed; look again in a moment.', { retryAfterS: 2 })), ms)
+    timer = setTimeout(
+      () => reject(new AppError('unavailable', 'database_down', 'The database does not answer. Nothing is known to have changed; look again in a moment.', { retryAfterS: 2 })),
+      ms,
+    )
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

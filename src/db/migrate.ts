@@ -110,7 +110,13 @@ async function appliedMigrations(sql: postgres.Sql): Promise<Applied[]> {
 function refuseStrange(known: Migration[], applied: Applied[]): void {
   for (const row of applied) {
     const migration = known.find(({ version }) => version === row.version)
-    if (!migration) throw new MigrationError(`The database has migration ${row.version} (${row.name}), which this program does not know. It was written by a newer SAC: start that version, or restore a backup.`)
-    if (migration.checksum !== row.checksum) throw new MigrationError(`Migration ${row.version} (${row.name}) was applied with another text than this program has. Use the program that made this database, or restore a backup.`)
+    if (!migration)
+      throw new MigrationError(
+        `The database has migration ${row.version} (${row.name}), which this program does not know. It was written by a newer SAC: start that version, or restore a backup.`,
+      )
+    if (migration.checksum !== row.checksum)
+      throw new MigrationError(
+        `Migration ${row.version} (${row.name}) was applied with another text than this program has. Use the program that made this database, or restore a backup.`,
+      )
   }
 }

@@ -5,7 +5,14 @@ import { Elysia } from 'elysia'
 import { notFound } from '../lib/errors.ts'
 
 const FOREVER = 'public, max-age=31536000, immutable'
-const TYPES: Record<string, string> = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', json: 'application/json', txt: 'text/plain; charset=utf-8', woff2: 'font/woff2' }
+const TYPES: Record<string, string> = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  svg: 'image/svg+xml',
+  json: 'application/json',
+  txt: 'text/plain; charset=utf-8',
+  woff2: 'font/woff2',
+}
 
 /** Folder of the built assets, in the source tree or inside the compiled executable. */
 export function assetFolder(): string {
@@ -57,5 +64,7 @@ export class Assets {
 
 /** Public route of the assets. */
 export function assetRoutes({ assets }: { assets: Assets }) {
-  return new Elysia({ name: 'assets' }).get('/static/:file', ({ params, request }) => assets.answer(params.file, request)).get('/favicon.ico', () => new Response(null, { status: 204, headers: { 'cache-control': 'public, max-age=86400' } }))
+  return new Elysia({ name: 'assets' })
+    .get('/static/:file', ({ params, request }) => assets.answer(params.file, request))
+    .get('/favicon.ico', () => new Response(null, { status: 204, headers: { 'cache-control': 'public, max-age=86400' } }))
 }

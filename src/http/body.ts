@@ -79,7 +79,9 @@ function refuseStrangeKeys(value: unknown, counted = { keys: 0 }): void {
   if (value === null || typeof value !== 'object') return
   for (const key of Object.keys(value)) {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype' || ++counted.keys > MAX_KEYS) {
-      throw new AppError('invalid', 'unknown_field', 'The body holds fields that are not known here.', { fields: { [key === '__proto__' ? 'proto' : key]: 'This field is not known here.' } })
+      throw new AppError('invalid', 'unknown_field', 'The body holds fields that are not known here.', {
+        fields: { [key === '__proto__' ? 'proto' : key]: 'This field is not known here.' },
+      })
     }
     refuseStrangeKeys((value as Record<string, unknown>)[key], counted)
   }

@@ -42,7 +42,8 @@ export function edge({ logger, rules, checkHost, tls, rawPaths = [], page }: Edg
       if (tls) set.headers['strict-transport-security'] = HSTS
       if (!METHODS.has(request.method)) throw new AppError('malformed', 'method_not_allowed', 'This method is not used here.')
       if (request.url.length > MAX_URL) throw new AppError('malformed', 'url_too_long', 'The URL is too long.')
-      if (checkHost && !hostAllowed(request.headers.get('host'), rules)) throw new AppError('malformed', 'misdirected', 'This portal does not answer to that name. An admin can set PUBLIC_URL.')
+      if (checkHost && !hostAllowed(request.headers.get('host'), rules))
+        throw new AppError('malformed', 'misdirected', 'This portal does not answer to that name. An admin can set PUBLIC_URL.')
     })
     .onParse({ as: 'global' }, ({ request }) => (rawPaths.includes(pathOf(request)) ? null : readBody(request)))
     .onError({ as: 'global' }, async ({ error, code, request, set }) => {
@@ -59,7 +60,14 @@ export function edge({ logger, rules, checkHost, tls, rawPaths = [], page }: Edg
 }
 
 // Refusals of the transport rather than of the product; their statuses have no kind of their own.
-const SPECIAL_STATUS: Record<string, number> = { upgrade_required: 426, range_not_satisfiable: 416, method_not_allowed: 405, url_too_long: 414, misdirected: 421, request_timeout: 408 }
+const SPECIAL_STATUS: Record<string, number> = {
+  upgrade_required: 426,
+  range_not_satisfiable: 416,
+  method_not_allowed: 405,
+  url_too_long: 414,
+  misdirected: 421,
+  request_timeout: 408,
+}
 
 function report(logger: Logger, failure: AppError, request: Request, requestId: string): void {
   const fields = { requestId, method: request.method, path: pathOf(request), code: failure.code }

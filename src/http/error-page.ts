@@ -1,6 +1,7 @@
 // Failures as browsers see them: the sign-in page, a whole error page, or JSON for everything below /api.
-import type { AppError } from '../lib/errors.ts'
+
 import { ErrorPage } from '../../views/errors.tsx'
+import type { AppError } from '../lib/errors.ts'
 import { pathOf } from './edge.ts'
 import { retryHeader, STATUS } from './errors.ts'
 import type { Frames } from './frame.ts'

@@ -1,7 +1,8 @@
 // What every page needs of its surroundings: asset names, the organisation, the viewer's theme.
-import type { UserRow } from '../users/schema.ts'
-import type { PageFrame, Viewer } from '../../views/model.ts'
+
 import { useSprite } from '../../views/components/sprite.ts'
+import type { PageFrame, Viewer } from '../../views/model.ts'
+import type { UserRow } from '../users/schema.ts'
 import type { Assets } from './assets.ts'
 
 /** Makes frames for pages. */

@@ -22,7 +22,8 @@ export function pagePolicy(nonce: string): string {
 }
 
 /** Policy of files that agents or people made: an opaque origin without scripts. */
-export const CONTENT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+export const CONTENT_POLICY =
+  "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 /** Headers that every answer carries unless it says otherwise. */
 export const COMMON_HEADERS: Readonly<Record<string, string>> = {

@@ -54,7 +54,12 @@ export class SecretBox {
       decipher.setAuthTag(bytes.subarray(-16))
       return Buffer.concat([decipher.update(bytes.subarray(0, -16)), decipher.final()]).toString('utf8')
     } catch (cause) {
-      throw new AppError('unavailable', 'secret_unreadable', 'A stored secret cannot be read with the present keys. Set it again, or give SECRET_KEYS the key it was sealed with.', { cause })
+      throw new AppError(
+        'unavailable',
+        'secret_unreadable',
+        'A stored secret cannot be read with the present keys. Set it again, or give SECRET_KEYS the key it was sealed with.',
+        { cause },
+      )
     }
   }
 

@@ -6,7 +6,9 @@ export interface UrlRules {
   allowPrivate: boolean
 }
 
-const BLOCKED_PORTS = new Set([0, 7, 9, 19, 21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 587, 993, 995, 2049, 2375, 2379, 2380, 3306, 5432, 6379, 6443, 10250, 11211])
+const BLOCKED_PORTS = new Set([
+  0, 7, 9, 19, 21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 587, 993, 995, 2049, 2375, 2379, 2380, 3306, 5432, 6379, 6443, 10250, 11211,
+])
 const METADATA_HOSTS = new Set(['metadata', 'metadata.google.internal', 'instance-data'])
 
 /** Why this URL is refused, or undefined. The parser has normalised odd notations (octal, decimal, mapped) already. */
@@ -17,7 +19,10 @@ export function urlProblem(text: string, { allowPrivate }: UrlRules): string | u
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'Use an http or https URL.'
   if (url.username || url.password) return 'Put the key in its own field, not in the URL.'
   if (url.port && BLOCKED_PORTS.has(Number(url.port))) return `Port ${url.port} is not allowed.`
-  const host = url.hostname.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const host = url.hostname
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
   if (METADATA_HOSTS.has(host) || isLinkLocal(host)) return 'This address is not allowed.'
   if (!allowPrivate && isPrivate(host)) return 'Addresses of this machine and of private networks are not allowed.'
   if (!allowPrivate && url.protocol !== 'https:') return 'Use an https URL.'
@@ -30,11 +35,21 @@ function isLinkLocal(host: string): boolean {
 }
 
 function isPrivate(host: string): boolean {
-  if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal') || host.endsWith('.local') || !host.includes('.')) return isIP(host) !== 6 || isPrivate6(host)
+  if (host === 'localhost' || host.endsWith('.localhost') || host.endsWith('.internal') || host.endsWith('.local') || !host.includes('.'))
+    return isIP(host) !== 6 || isPrivate6(host)
   const four = embedded4(host) ?? host
   if (isIP(four) === 4) {
     const [a = 0, b = 0] = four.split('.').map(Number)
-    return a === 0 || a === 10 || a === 127 || a >= 224 || (a === 172 && b >= 16 && b <= 31) || (a === 192 && b === 168) || (a === 100 && b >= 64 && b <= 127) || (a === 198 && (b === 18 || b === 19))
+    return (
+      a === 0 ||
+      a === 10 ||
+      a === 127 ||
+      a >= 224 ||
+      (a === 172 && b >= 16 && b <= 31) ||
+      (a === 192 && b === 168) ||
+      (a === 100 && b >= 64 && b <= 127) ||
+      (a === 198 && (b === 18 || b === 19))
+    )
   }
   return isIP(host) === 6 && isPrivate6(host)
 }

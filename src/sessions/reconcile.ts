@@ -40,9 +40,11 @@ export class Reconciler {
   /** Begins to watch rows and sandboxes. */
   start(): void {
     const { bus, runtime, tasks } = this.deps
-    this.off.push(bus.subscribe((event) => {
-      if (event.kind === 'session.changed' || event.kind === 'agent.changed') this.look(event.agentId)
-    }))
+    this.off.push(
+      bus.subscribe((event) => {
+        if (event.kind === 'session.changed' || event.kind === 'agent.changed') this.look(event.agentId)
+      }),
+    )
     this.off.push(runtime.watch((state) => this.look(state.agentId)))
     tasks.every('reconcile', EVERY_MS, () => this.turn())
     tasks.start('reconcile at start', () => this.turn())
@@ -53,7 +55,11 @@ export class Reconciler {
     const { sessions, runtime, agents, isLeader } = this.deps
     if (!(await isLeader())) return
     const [rows, states, condemned] = await Promise.all([sessions.all(), runtime.list(), agents.condemned()])
-    const ids = new Set([...rows.map((row) => row.agentId), ...states.filter((state) => state.phase !== 'absent').map((state) => state.agentId), ...condemned.map((agent) => agent.id)])
+    const ids = new Set([
+      ...rows.map((row) => row.agentId),
+      ...states.filter((state) => state.phase !== 'absent').map((state) => state.agentId),
+      ...condemned.map((agent) => agent.id),
+    ])
     for (const id of ids) this.look(id)
     await Promise.allSettled(this.busy.values())
   }
@@ -100,7 +106,11 @@ export class Reconciler {
     this.healed.set(agent.id, [...recent, now])
     const reason = state.reason ?? 'The sandbox ended by itself.'
     if (recent.length >= HEAL_LIMIT) {
-      await this.deps.sessions.change(session, ['running', 'idle'], { status: 'failed', reason: `${reason} It did so ${recent.length + 1} times in ten minutes. Look at what the agent runs, then start it again.`, activity: null })
+      await this.deps.sessions.change(session, ['running', 'idle'], {
+        status: 'failed',
+        reason: `${reason} It did so ${recent.length + 1} times in ten minutes. Look at what the agent runs, then start it again.`,
+        activity: null,
+      })
       return
     }
     this.deps.logger.warn('a sandbox is gone and starts again', { agentId: agent.id, reason })

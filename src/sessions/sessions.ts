@@ -99,7 +99,12 @@ export class Sessions {
   /** What the CLI does now, as its hooks tell. Also wakes an idle session's mark. */
   async noteActivity(agentId: number, activity: SessionRow['activity'], detail: string | null): Promise<void> {
     const status = sql<SessionStatus>`case when ${sessions.status} = 'idle' then 'running' else ${sessions.status} end`
-    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, LIVE)), { activity, activityDetail: detail, lastActive: new Date(), status: status as unknown as SessionStatus })
+    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, LIVE)), {
+      activity,
+      activityDetail: detail,
+      lastActive: new Date(),
+      status: status as unknown as SessionStatus,
+    })
   }
 
   /** Somebody typed. */

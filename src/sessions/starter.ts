@@ -74,7 +74,9 @@ export class SandboxStarter {
       logger.warn('sandbox did not start', { agentId: agent.id, error })
       const reason = limit.aborted ? 'The agent was not ready after five minutes. Try again; if it stays so, ask an admin to look at the log.' : failureReason(error)
       await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
-      await runtime.stop({ userId: agent.createdBy, agentId: agent.id }).catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
+      await runtime
+        .stop({ userId: agent.createdBy, agentId: agent.id })
+        .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
     }
   }
 
@@ -105,7 +107,10 @@ export class SandboxStarter {
     const answer = new Promise<void>((resolve, reject) => {
       answered = resolve
       lost = (detail) => reject(new AppError('unavailable', 'terminal_lost', `The terminal closed before it was ready${detail ? ` (${detail})` : ''}. Try again.`))
-      setTimeout(() => reject(new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.')), ANSWER_MS).unref?.()
+      setTimeout(
+        () => reject(new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.')),
+        ANSWER_MS,
+      ).unref?.()
     })
     const upstream = await this.deps.openUpstream(address, { columns: 100, rows: 30 }, { data: () => answered(), closed: (_why, detail) => lost(detail) }, 10_000)
     try {

@@ -30,7 +30,8 @@ export const SETTINGS = {
   output_max_files: { builtIn: 100_000, perUser: true, problem: wholeNumber(0, 10_000_000) },
   output_max_file_bytes: { builtIn: 10 * 1024 ** 3, perUser: true, problem: wholeNumber(0, 2 ** 50) },
   agent_system_instructions: {
-    builtIn: 'Save what the user should get (documents, pages, charts, tables, images) under /workspace/output/. It appears in the portal at once. Keep source code and working files elsewhere in /workspace.',
+    builtIn:
+      'Save what the user should get (documents, pages, charts, tables, images) under /workspace/output/. It appears in the portal at once. Keep source code and working files elsewhere in /workspace.',
     perUser: false,
     problem: (value) => (typeof value === 'string' && value.length <= 20_000 ? undefined : 'Use at most 20 000 characters.'),
   },

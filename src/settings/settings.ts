@@ -30,7 +30,17 @@ export class Settings {
 
   async limits(userId: number): Promise<Limits> {
     const values = await this.read(
-      ['max_agents_per_user', 'default_cpu_limit', 'default_memory_limit_mb', 'max_cpu_limit', 'max_memory_limit_mb', 'pids_limit', 'output_max_bytes', 'output_max_files', 'output_max_file_bytes'],
+      [
+        'max_agents_per_user',
+        'default_cpu_limit',
+        'default_memory_limit_mb',
+        'max_cpu_limit',
+        'max_memory_limit_mb',
+        'pids_limit',
+        'output_max_bytes',
+        'output_max_files',
+        'output_max_file_bytes',
+      ],
       userId,
     )
     return {

@@ -98,7 +98,9 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 
 function translate(cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException | null)?.code
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new AppError('disk_full', 'disk_full', 'The disk for files is full. Nothing was changed; ask an admin to make room.', { cause, retryAfterS: 30 })
-  if (code && /^E[A-Z]+$/.test(code)) return new AppError('unavailable', 'storage_unavailable', 'The file storage cannot be used right now. Try again in a moment.', { cause, retryAfterS: 5 })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new AppError('disk_full', 'disk_full', 'The disk for files is full. Nothing was changed; ask an admin to make room.', { cause, retryAfterS: 30 })
+  if (code && /^E[A-Z]+$/.test(code))
+    return new AppError('unavailable', 'storage_unavailable', 'The file storage cannot be used right now. Try again in a moment.', { cause, retryAfterS: 5 })
   return cause
 }

@@ -119,7 +119,12 @@ export class TerminalHub {
     const present = this.terminals.get(agentId)
     if (present) return present
     const { openUpstream, logger } = this.deps
-    const made: Terminal = new Terminal({ openUpstream, find, logger: logger.with({ agentId }), onEnd: () => this.terminals.get(agentId) === made && this.terminals.delete(agentId) })
+    const made: Terminal = new Terminal({
+      openUpstream,
+      find,
+      logger: logger.with({ agentId }),
+      onEnd: () => this.terminals.get(agentId) === made && this.terminals.delete(agentId),
+    })
     this.terminals.set(agentId, made)
     return made
   }

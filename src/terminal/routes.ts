@@ -60,7 +60,11 @@ export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins
       if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')
       const find = () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
       const handlers = socketHandlers((socket) =>
-        hub.connect({ agentId: agent.id, find }, { userId: user.id, loginId }, { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) }),
+        hub.connect(
+          { agentId: agent.id, find },
+          { userId: user.id, loginId },
+          { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) },
+        ),
       )
       set.headers = {}
       const upgraded = server?.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: handlers as never })

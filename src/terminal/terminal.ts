@@ -213,4 +213,3 @@ export class Terminal {
     return { stream: this.stream, offset: viewer.cursor, skipped, reset, role: 'writer', viewers: this.viewers.size, state: this.closed ? 'ended' : this.state }
   }
 }
-

@@ -31,7 +31,12 @@ export function openTtyd(url: string, credential: string, size: TerminalSize, si
     }
     socket.onclose = ({ code, reason }) => {
       clearTimeout(timer)
-      if (!upstream) return reject(new AppError('unavailable', 'terminal_unreachable', 'The terminal of this agent cannot be reached. Restart the agent if it stays so.', { cause: new Error(`ttyd closed with ${code} ${reason}`) }))
+      if (!upstream)
+        return reject(
+          new AppError('unavailable', 'terminal_unreachable', 'The terminal of this agent cannot be reached. Restart the agent if it stays so.', {
+            cause: new Error(`ttyd closed with ${code} ${reason}`),
+          }),
+        )
       if (!upstream.closing) sink.closed(code === 1000 ? 'ended' : 'lost', `ttyd closed with ${code} ${reason}`)
     }
   })

@@ -5,12 +5,27 @@ const WORDS =
     ' ',
   )
 const BASES = new Set(WORDS)
-const WALKS = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', '98765432109876543210', 'qwertyuiopasdfghjklzxcvbnm', 'qwertzuiopasdfghjklyxcvbnm', 'azertyuiopqsdfghjklmwxcvbn', '1qaz2wsx3edc4rfv5tgb6yhn7ujm', 'zaq12wsxcde34rfvbgt56yhn']
+const WALKS = [
+  'abcdefghijklmnopqrstuvwxyz',
+  '01234567890123456789',
+  '98765432109876543210',
+  'qwertyuiopasdfghjklzxcvbnm',
+  'qwertzuiopasdfghjklyxcvbnm',
+  'azertyuiopqsdfghjklmwxcvbn',
+  '1qaz2wsx3edc4rfv5tgb6yhn7ujm',
+  'zaq12wsxcde34rfvbgt56yhn',
+]
 
 /** True for a lower-case password that a guesser tries within the first few thousand. */
 export function isCommonPassword(lower: string): boolean {
   const letters = lower.replace(/[\s\d!@#$%^&*()_+\-=[\]{};':"\\|,.<>/?~`]+$/g, '').replace(/^[\d!@#$%^&*]+/g, '')
-  return BASES.has(lower) || BASES.has(letters) || isWordRow(lower) || isRepeat(lower) || WALKS.some((walk) => walk.includes(lower) || (letters.length >= 6 && walk.includes(letters)) || walk.startsWith(lower.slice(0, walk.length)) || isWalkTwice(lower, walk))
+  return (
+    BASES.has(lower) ||
+    BASES.has(letters) ||
+    isWordRow(lower) ||
+    isRepeat(lower) ||
+    WALKS.some((walk) => walk.includes(lower) || (letters.length >= 6 && walk.includes(letters)) || walk.startsWith(lower.slice(0, walk.length)) || isWalkTwice(lower, walk))
+  )
 }
 
 function isRepeat(text: string): boolean {

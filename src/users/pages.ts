@@ -43,7 +43,11 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
   }
   const registration = async (code: string | undefined) => {
     const invitation = code ? await invitations.find(code) : undefined
-    return { mode: await settings.registrationMode(), invitation: code && invitation ? { code, email: invitation.email ?? undefined } : undefined, minPasswordLength: config.auth.minPasswordLength }
+    return {
+      mode: await settings.registrationMode(),
+      invitation: code && invitation ? { code, email: invitation.email ?? undefined } : undefined,
+      minPasswordLength: config.auth.minPasswordLength,
+    }
   }
   return new Elysia({ name: 'entry-pages' })
     .use(publicAccess({ edge }))
@@ -59,7 +63,10 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
         } catch (error) {
           if (!(error instanceof AppError)) throw error
           const mode = await settings.registrationMode()
-          return page((nonce) => LoginPage({ frame: frames.of(nonce), next: safeNext(body.next), login: body.login.slice(0, 320), problem: error.message, mode }), STATUS[error.kind])
+          return page(
+            (nonce) => LoginPage({ frame: frames.of(nonce), next: safeNext(body.next), login: body.login.slice(0, 320), problem: error.message, mode }),
+            STATUS[error.kind],
+          )
         }
       },
       { body: LOGIN },
@@ -77,7 +84,10 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
           if (!(error instanceof AppError)) throw error
           const model = await registration(body.invitation)
           const values = { username: body.username, email: body.email, display_name: body.display_name ?? '' }
-          return page((nonce) => RegisterPage({ frame: frames.of(nonce), model: { ...model, values, errors: error.fields ?? {}, problem: error.fields ? undefined : error.message } }), STATUS[error.kind])
+          return page(
+            (nonce) => RegisterPage({ frame: frames.of(nonce), model: { ...model, values, errors: error.fields ?? {}, problem: error.fields ? undefined : error.message } }),
+            STATUS[error.kind],
+          )
         }
       },
       { body: REGISTER },

@@ -42,7 +42,8 @@ export class Passwords {
 
   private async turn<T>(work: () => Promise<T>): Promise<T> {
     if (this.active >= PARALLEL) {
-      if (this.waiting.length >= MAX_WAITING) throw new AppError('unavailable', 'sign_in_busy', 'Many people are signing in right now. Try again in a few seconds.', { retryAfterS: 3 })
+      if (this.waiting.length >= MAX_WAITING)
+        throw new AppError('unavailable', 'sign_in_busy', 'Many people are signing in right now. Try again in a few seconds.', { retryAfterS: 3 })
       await new Promise<void>((resolve) => this.waiting.push(resolve))
     } else this.active++
     try {

@@ -95,9 +95,25 @@ export function invitationRoutes({ invitations, logins, edge }: Deps) {
 }
 
 function userJson(user: UserRow) {
-  return { id: user.id, username: user.username, email: user.email, display_name: user.displayName, role: user.role, created_at: user.createdAt.toISOString(), updated_at: user.updatedAt.toISOString() }
+  return {
+    id: user.id,
+    username: user.username,
+    email: user.email,
+    display_name: user.displayName,
+    role: user.role,
+    created_at: user.createdAt.toISOString(),
+    updated_at: user.updatedAt.toISOString(),
+  }
 }
 
 function loginJson(row: LoginRow, own: string) {
-  return { id: row.id, current: row.id === own, user_agent: row.userAgent, address: row.address, created_at: row.createdAt.toISOString(), last_seen_at: row.lastSeenAt.toISOString(), expires_at: row.expiresAt.toISOString() }
+  return {
+    id: row.id,
+    current: row.id === own,
+    user_agent: row.userAgent,
+    address: row.address,
+    created_at: row.createdAt.toISOString(),
+    last_seen_at: row.lastSeenAt.toISOString(),
+    expires_at: row.expiresAt.toISOString(),
+  }
 }

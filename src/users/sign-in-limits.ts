@@ -46,7 +46,8 @@ export class SignInLimits {
   private count({ key, failures }: Rule): number {
     const now = this.now()
     const old = this.counters.get(key)
-    const counter = old && now - old.windowStart < WINDOW_MS ? old : { failures: 0, windowStart: now, blockedUntil: 0, strikes: old && now - old.windowStart < 10 * WINDOW_MS ? old.strikes : 0 }
+    const counter =
+      old && now - old.windowStart < WINDOW_MS ? old : { failures: 0, windowStart: now, blockedUntil: 0, strikes: old && now - old.windowStart < 10 * WINDOW_MS ? old.strikes : 0 }
     counter.failures++
     if (counter.failures >= failures) {
       counter.blockedUntil = now + Math.min(MAX_PAUSE_MS, 15_000 * 2 ** counter.strikes)

@@ -3,8 +3,8 @@ import { eq, or, sql } from 'drizzle-orm'
 import type { Db } from '../db/client.ts'
 import { AppError, invalidFields } from '../lib/errors.ts'
 import type { Settings } from '../settings/settings.ts'
-import { emailProblem, usernameProblem } from './names.ts'
 import type { Invitations } from './invitations.ts'
+import { emailProblem, usernameProblem } from './names.ts'
 import type { Passwords } from './passwords.ts'
 import { type UserRow, users } from './schema.ts'
 import type { SignInLimits } from './sign-in-limits.ts'
@@ -28,13 +28,21 @@ export class Users {
     const mode = await settings.registrationMode()
     const invitation = input.invitation ? await invitations.find(input.invitation) : undefined
     if (mode === 'closed' || (mode === 'invite' && !invitation)) {
-      throw new AppError('forbidden', 'registration_closed', mode === 'closed' ? 'This portal does not take new accounts. Ask an admin.' : 'This portal is invite-only. Ask an admin for an invitation link.')
+      throw new AppError(
+        'forbidden',
+        'registration_closed',
+        mode === 'closed' ? 'This portal does not take new accounts. Ask an admin.' : 'This portal is invite-only. Ask an admin for an invitation link.',
+      )
     }
     const clean = { username: input.username.toLowerCase(), email: input.email.trim().toLowerCase(), displayName: input.displayName.trim() || input.username }
     const fields = registrationProblems({ ...clean, username: input.username }, passwords, input.password)
     if (invitation?.email && invitation.email !== clean.email) fields.email = `This invitation is for ${invitation.email}.`
     const [first] = Object.entries(fields)
-    if (first) throw invalidFields(Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, typeof value === 'string' ? value : value.message])), typeof first[1] === 'string' ? `${first[0]}_invalid` : first[1].code)
+    if (first)
+      throw invalidFields(
+        Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, typeof value === 'string' ? value : value.message])),
+        typeof first[1] === 'string' ? `${first[0]}_invalid` : first[1].code,
+      )
     const passwordHash = await passwords.hash(input.password)
     return db.transaction(async (tx) => {
       if (input.invitation && invitation) await invitations.use(tx, input.invitation)
@@ -44,7 +52,11 @@ export class Users {
         .where(or(eq(users.username, clean.username), eq(users.email, clean.email)))
         .limit(1)
       if (taken) throw taken.username === clean.username ? usernameTaken(clean.username) : emailTaken()
-      const [row] = await tx.insert(users).values({ ...clean, passwordHash }).onConflictDoNothing().returning()
+      const [row] = await tx
+        .insert(users)
+        .values({ ...clean, passwordHash })
+        .onConflictDoNothing()
+        .returning()
       if (!row) throw usernameTaken(clean.username)
       return row
     })

@@ -1,6 +1,7 @@
 // Raw bytes of a file as an answer: never with our origin's rights, with ranges, under its exact name.
-import { AppError } from '../lib/errors.ts'
+
 import { CONTENT_POLICY } from '../http/security-headers.ts'
+import { AppError } from '../lib/errors.ts'
 import { isInlineImage } from './content-types.ts'
 import type { Outputs } from './outputs.ts'
 import type { OutputFileRow } from './schema.ts'
@@ -22,7 +23,10 @@ export async function fileAnswer(outputs: Outputs, row: OutputFileRow, request: 
   if (request.method === 'HEAD') return new Response(null, { headers: { ...headers, 'content-length': String(row.size) } })
   const body = await outputs.open(row, range)
   if (!range) return new Response(body, { headers: { ...headers, 'content-length': String(row.size) } })
-  return new Response(body, { status: 206, headers: { ...headers, 'content-length': String(range.end - range.start), 'content-range': `bytes ${range.start}-${range.end - 1}/${row.size}` } })
+  return new Response(body, {
+    status: 206,
+    headers: { ...headers, 'content-length': String(range.end - range.start), 'content-range': `bytes ${range.start}-${range.end - 1}/${row.size}` },
+  })
 }
 
 /** `filename*` of RFC 6266 with everything but letters and digits percent-encoded, and a plain ASCII fallback. */
@@ -51,5 +55,9 @@ function unsatisfiable(size: number): AppError {
 }
 
 function safeType(contentType: string): string {
-  return contentType.startsWith('text/') && !contentType.includes('html') && !contentType.includes('javascript') ? 'text/plain; charset=utf-8' : contentType.startsWith('image/svg') || contentType.includes('html') || contentType.includes('javascript') ? 'application/octet-stream' : contentType
+  return contentType.startsWith('text/') && !contentType.includes('html') && !contentType.includes('javascript')
+    ? 'text/plain; charset=utf-8'
+    : contentType.startsWith('image/svg') || contentType.includes('html') || contentType.includes('javascript')
+      ? 'application/octet-stream'
+      : contentType
 }

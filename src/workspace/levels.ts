@@ -6,5 +6,11 @@ import type { OutputPage } from './listing.ts'
 export function levelOf(agentId: number, page: OutputPage, arrived?: ReadonlySet<string>): OutputLevel {
   const paths = [...(arrived ?? [])]
   const isNew = (path: string, isFolder: boolean) => (isFolder ? paths.some((item) => item.startsWith(`${path}/`)) : (arrived?.has(path) ?? false))
-  return { agentId, folder: page.folder, rows: page.entries.map(({ seq: _seq, ...entry }) => ({ ...entry, arrived: isNew(entry.path, entry.isFolder) })), next: page.next, totalFiles: page.totalFiles }
+  return {
+    agentId,
+    folder: page.folder,
+    rows: page.entries.map(({ seq: _seq, ...entry }) => ({ ...entry, arrived: isNew(entry.path, entry.isFolder) })),
+    next: page.next,
+    totalFiles: page.totalFiles,
+  }
 }

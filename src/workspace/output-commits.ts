@@ -113,7 +113,14 @@ interface BatchState {
 
 async function readState(tx: Transaction, agentId: number, batch: Waiting[]): Promise<BatchState> {
   const paths = [...new Set(batch.flatMap(({ change }) => [change.path, ...ancestors(change.path)]))]
-  const rows = new Map((await tx.select().from(outputFiles).where(and(eq(outputFiles.agentId, agentId), inArray(outputFiles.path, paths)))).map((row) => [row.path, row]))
+  const rows = new Map(
+    (
+      await tx
+        .select()
+        .from(outputFiles)
+        .where(and(eq(outputFiles.agentId, agentId), inArray(outputFiles.path, paths)))
+    ).map((row) => [row.path, row]),
+  )
   for (const { change } of batch) {
     if (change.kind !== 'remove' || !change.folder) continue
     const below = await tx
@@ -180,14 +187,32 @@ function remove(state: BatchState, counters: Counters, change: RemoveChange): Ou
 
 async function writeState(tx: Transaction, agentId: number, state: BatchState, counters: Counters, before: Counters): Promise<void> {
   if (counters.lastSeq === before.lastSeq) return
-  const values = [...state.dirty].map(([path, row]) => ({ agentId, path, size: row.size, sha256: row.sha256, contentType: row.contentType, storageKey: row.storageKey, seq: row.seq, deletedAt: row.deletedAt, updatedAt: row.updatedAt }))
+  const values = [...state.dirty].map(([path, row]) => ({
+    agentId,
+    path,
+    size: row.size,
+    sha256: row.sha256,
+    contentType: row.contentType,
+    storageKey: row.storageKey,
+    seq: row.seq,
+    deletedAt: row.deletedAt,
+    updatedAt: row.updatedAt,
+  }))
   const excluded = (column: string) => sql.raw(`excluded.${column}`)
   await tx
     .insert(outputFiles)
     .values(values)
     .onConflictDoUpdate({
       target: [outputFiles.agentId, outputFiles.path],
-      set: { size: excluded('size'), sha256: excluded('sha256'), contentType: excluded('content_type'), storageKey: excluded('storage_key'), seq: excluded('seq'), deletedAt: excluded('deleted_at'), updatedAt: excluded('updated_at') },
+      set: {
+        size: excluded('size'),
+        sha256: excluded('sha256'),
+        contentType: excluded('content_type'),
+        storageKey: excluded('storage_key'),
+        seq: excluded('seq'),
+        deletedAt: excluded('deleted_at'),
+        updatedAt: excluded('updated_at'),
+      },
     })
   if (state.orphans.size > 0) {
     await tx

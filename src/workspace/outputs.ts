@@ -42,7 +42,8 @@ export class Outputs {
    */
   async store(agent: Agent, file: IncomingFile): Promise<Committed> {
     const quota = await this.quota(agent)
-    if (file.size > quota.maxFileBytes) throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    if (file.size > quota.maxFileBytes)
+      throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
     const storageKey = outputKey(agent.id, file.sha256, randomToken(9))
     const hasher = new Bun.CryptoHasher('sha256')
     await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)

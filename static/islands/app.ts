@@ -2,8 +2,8 @@
 import htmx from 'htmx.org'
 import 'htmx.org/dist/ext/hx-sse.js'
 import Alpine from '@alpinejs/csp'
-import { confirmBeforeRequests, confirmBeforeSubmits } from './confirm.ts'
 import { copyButton, elapsed, envRows, passwordReveal, presetFill, sideResizer } from './components.ts'
+import { confirmBeforeRequests, confirmBeforeSubmits } from './confirm.ts'
 
 Object.assign(htmx.config, { prefix: '', morphIgnore: ['data-htmx-powered', 'open'], transitions: false })
 Object.assign(window, { Alpine })

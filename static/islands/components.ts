@@ -39,7 +39,12 @@ export function presetFill() {
   return {
     fill(this: Magic, event: Event) {
       const { dataset } = event.target as HTMLInputElement
-      for (const [field, value] of Object.entries({ anthropic_base_url: dataset.url, anthropic_haiku_model: dataset.haiku, anthropic_sonnet_model: dataset.sonnet, anthropic_opus_model: dataset.opus })) {
+      for (const [field, value] of Object.entries({
+        anthropic_base_url: dataset.url,
+        anthropic_haiku_model: dataset.haiku,
+        anthropic_sonnet_model: dataset.sonnet,
+        anthropic_opus_model: dataset.opus,
+      })) {
         const input = this.$el.querySelector<HTMLInputElement>(`[name="${field}"]`)
         if (input) input.value = value ?? ''
       }

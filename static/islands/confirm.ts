@@ -17,7 +17,9 @@ function ask(question: string, verb: string): Promise<boolean> {
 export function confirmBeforeRequests(): void {
   document.addEventListener('htmx:confirm', (event) => {
     event.preventDefault()
-    const { ctx, issueRequest, dropRequest } = (event as unknown as CustomEvent<{ ctx: { confirm: string; sourceElement: HTMLElement }; issueRequest(): void; dropRequest(): void }>).detail
+    const { ctx, issueRequest, dropRequest } = (
+      event as unknown as CustomEvent<{ ctx: { confirm: string; sourceElement: HTMLElement }; issueRequest(): void; dropRequest(): void }>
+    ).detail
     void ask(ctx.confirm, ctx.sourceElement.dataset.verb ?? 'Go on').then((yes) => (yes ? issueRequest() : dropRequest()))
   })
 }

@@ -20,7 +20,11 @@ interface Events {
 
 const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 15_000
-const FINAL: Record<number, string> = { 4403: 'You may not open this terminal.', 4429: 'Too many tabs show this terminal. Close one, then reload.', 1003: 'The page and the server do not understand each other. Reload the page.' }
+const FINAL: Record<number, string> = {
+  4403: 'You may not open this terminal.',
+  4429: 'Too many tabs show this terminal. Close one, then reload.',
+  1003: 'The page and the server do not understand each other. Reload the page.',
+}
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()

@@ -6,8 +6,8 @@ import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes'
 import { WebLinksAddon } from '@xterm/addon-web-links'
 import { Terminal } from '@xterm/xterm'
 import { type LinkState, TerminalConnection, type TerminalStatus } from './connection.ts'
-import { bindPhoneInput } from './phone-input.ts'
 import { paletteOf } from './palette.ts'
+import { bindPhoneInput } from './phone-input.ts'
 import { bindSearch } from './search.ts'
 
 const HIGH_BYTES = 512 * 1024
@@ -56,7 +56,12 @@ class TerminalElement extends HTMLElement {
     bindSearch(this, term, this.search)
     bindPhoneInput(this, term, (keys) => this.connection?.send('0', keys))
     term.onData((text) => this.connection?.send('0', text))
-    term.onBinary((text) => this.connection?.send('0', Uint8Array.from(text, (char) => char.charCodeAt(0))))
+    term.onBinary((text) =>
+      this.connection?.send(
+        '0',
+        Uint8Array.from(text, (char) => char.charCodeAt(0)),
+      ),
+    )
     term.onResize(({ cols, rows }) => {
       this.connection?.send('1', JSON.stringify({ columns: cols, rows }))
       this.show('size', `${cols} × ${rows}`)

@@ -17,9 +17,7 @@ export function AgentFormPage({ frame, viewer, list, form }: { frame: PageFrame;
                 <a href="/">Agents</a>
               </li>
               <li>
-                <h1 aria-current="page">
-                  {title}
-                </h1>
+                <h1 aria-current="page">{title}</h1>
               </li>
             </ol>
           </nav>
@@ -154,7 +152,14 @@ function Resources({ form: { values, errors, limits } }: { form: AgentFormModel 
       </header>
       <div class="fields">
         <TextField name="cpu_limit" label="CPU limit" value={values.cpu} unit="cores" hint={`Standard is ${limits.cpu}, you may use up to ${limits.maxCpu}`} errors={errors} />
-        <TextField name="memory_limit" label="Memory limit" value={values.memory} unit="GiB" hint={`Standard is ${limits.memoryGib}, you may use up to ${limits.maxMemoryGib}`} errors={errors} />
+        <TextField
+          name="memory_limit"
+          label="Memory limit"
+          value={values.memory}
+          unit="GiB"
+          hint={`Standard is ${limits.memoryGib}, you may use up to ${limits.maxMemoryGib}`}
+          errors={errors}
+        />
       </div>
     </section>
   )

@@ -5,7 +5,21 @@ import type { AgentCard, AgentList, OutputLevel, PageFrame, Stage, StartStepView
 import { OutputPanel } from '../workspace/output.tsx'
 
 /** Page of one agent. */
-export function WorkbenchPage({ frame, viewer, list, card, stage, output }: { frame: PageFrame; viewer: Viewer; list: AgentList; card: AgentCard; stage: Stage; output: OutputLevel }) {
+export function WorkbenchPage({
+  frame,
+  viewer,
+  list,
+  card,
+  stage,
+  output,
+}: {
+  frame: PageFrame
+  viewer: Viewer
+  list: AgentList
+  card: AgentCard
+  stage: Stage
+  output: OutputLevel
+}) {
   return (
     <Shell frame={frame} title={card.name} viewer={viewer} list={list} section="workbench" events={`?agent=${card.id}`} corner={<State state={card.state} chip />}>
       <div class="workbench">
@@ -39,7 +53,11 @@ export function StageView({ card, stage, screenReader }: { card: AgentCard; stag
       <div class="bar" id="stage-bar">
         <StageBar card={card} stage={stage} />
       </div>
-      {stage.kind === 'terminal' ? <TerminalView stage={stage} card={card} screenReader={screenReader} /> : <div class="centre">{stage.kind === 'starting' ? <Starting stage={stage} /> : <NotRunning card={card} stage={stage} />}</div>}
+      {stage.kind === 'terminal' ? (
+        <TerminalView stage={stage} card={card} screenReader={screenReader} />
+      ) : (
+        <div class="centre">{stage.kind === 'starting' ? <Starting stage={stage} /> : <NotRunning card={card} stage={stage} />}</div>
+      )}
     </>
   )
 }
@@ -75,7 +93,12 @@ export function StageBar({ card, stage }: { card: AgentCard; stage: Stage }) {
         </a>
         {stage.kind === 'terminal' ? (
           <>
-            <form method="post" action={`/agents/${card.id}/restart`} data-confirm="Restart this agent? What it does now is interrupted; files and conversation stay." data-verb="Restart">
+            <form
+              method="post"
+              action={`/agents/${card.id}/restart`}
+              data-confirm="Restart this agent? What it does now is interrupted; files and conversation stay."
+              data-verb="Restart"
+            >
               <button role="menuitem" type="submit">
                 <Icon name="rotate-cw" />
                 Restart
@@ -92,7 +115,12 @@ export function StageBar({ card, stage }: { card: AgentCard; stage: Stage }) {
           ''
         )}
         <hr />
-        <form method="post" action={`/agents/${card.id}/delete`} data-confirm={`Delete “${card.name}”? Its files, its conversations and its settings are removed for good.`} data-verb="Delete agent">
+        <form
+          method="post"
+          action={`/agents/${card.id}/delete`}
+          data-confirm={`Delete “${card.name}”? Its files, its conversations and its settings are removed for good.`}
+          data-verb="Delete agent"
+        >
           <button role="menuitem" type="submit" class="danger">
             <Icon name="trash-2" />
             Delete agent

@@ -61,7 +61,22 @@ interface TextFieldProps {
 }
 
 /** A labelled line of text with its hint and its error. */
-export function TextField({ name, label, value = '', type = 'text', autocomplete, hint, placeholder, optional, required, autofocus, mono, readonly, unit, errors = {} }: TextFieldProps) {
+export function TextField({
+  name,
+  label,
+  value = '',
+  type = 'text',
+  autocomplete,
+  hint,
+  placeholder,
+  optional,
+  required,
+  autofocus,
+  mono,
+  readonly,
+  unit,
+  errors = {},
+}: TextFieldProps) {
   const described = [hint && `${name}-hint`, errors[name] && `${name}-error`].filter(Boolean).join(' ') || undefined
   const input = (
     <input
@@ -92,7 +107,13 @@ export function TextField({ name, label, value = '', type = 'text', autocomplete
               {unit}
             </span>
           ) : (
-            <button class="button icon-only quiet tiny" type="button" aria-label="Show password" x-data="passwordReveal" {...{ 'x-on:click': 'toggle', 'x-bind:aria-label': 'label()' }}>
+            <button
+              class="button icon-only quiet tiny"
+              type="button"
+              aria-label="Show password"
+              x-data="passwordReveal"
+              {...{ 'x-on:click': 'toggle', 'x-bind:aria-label': 'label()' }}
+            >
               <Icon name="eye" />
             </button>
           )}

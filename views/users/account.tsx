@@ -1,6 +1,5 @@
 // Signing in, registering, and one's own account.
-import { ago, Callout, TextField } from '../components/basics.tsx'
-import { Icon } from '../components/basics.tsx'
+import { ago, Callout, Icon, TextField } from '../components/basics.tsx'
 import { Gate, Shell } from '../layout.tsx'
 import type { AgentList, FieldErrors, PageFrame, Viewer } from '../model.ts'
 
@@ -51,7 +50,11 @@ export function RegisterPage({ frame, model }: { frame: PageFrame; model: Regist
       {open ? (
         <RegisterForm model={model} />
       ) : (
-        <Callout tone="warn" title={model.mode === 'closed' ? 'This portal does not take new accounts.' : 'This portal is invite-only.'} text="Ask an admin for an invitation link." />
+        <Callout
+          tone="warn"
+          title={model.mode === 'closed' ? 'This portal does not take new accounts.' : 'This portal is invite-only.'}
+          text="Ask an admin for an invitation link."
+        />
       )}
       <p class="hint">
         Already have an account? <a href="/login">Sign in</a>.
@@ -65,10 +68,28 @@ function RegisterForm({ model }: { model: RegisterModel }) {
     <form class="stack" method="post" action="/register">
       {model.problem ? <Callout tone="bad" title={model.problem} /> : ''}
       {model.invitation ? <input type="hidden" name="invitation" value={model.invitation.code} /> : ''}
-      <TextField name="email" label="Email" type="email" value={model.invitation?.email ?? model.values.email} readonly={model.invitation?.email !== undefined} hint={model.invitation?.email ? 'Set by the invitation.' : undefined} autocomplete="email" required errors={model.errors} />
+      <TextField
+        name="email"
+        label="Email"
+        type="email"
+        value={model.invitation?.email ?? model.values.email}
+        readonly={model.invitation?.email !== undefined}
+        hint={model.invitation?.email ? 'Set by the invitation.' : undefined}
+        autocomplete="email"
+        required
+        errors={model.errors}
+      />
       <TextField name="username" label="Username" value={model.values.username} autocomplete="username" required errors={model.errors} />
       <TextField name="display_name" label="Name" value={model.values.display_name} autocomplete="name" errors={model.errors} />
-      <TextField name="password" label="Password" type="password" autocomplete="new-password" hint={`At least ${model.minPasswordLength} characters; a sentence is easiest to remember.`} required errors={model.errors} />
+      <TextField
+        name="password"
+        label="Password"
+        type="password"
+        autocomplete="new-password"
+        hint={`At least ${model.minPasswordLength} characters; a sentence is easiest to remember.`}
+        required
+        errors={model.errors}
+      />
       <button class="button primary block" type="submit">
         Create account
       </button>
@@ -97,7 +118,21 @@ export interface LoginView {
 }
 
 /** One's own account: password, appearance, sign-ins. */
-export function AccountPage({ frame, viewer, list, logins, errors, done }: { frame: PageFrame; viewer: Viewer; list: AgentList; logins: LoginView[]; errors: FieldErrors; done?: string }) {
+export function AccountPage({
+  frame,
+  viewer,
+  list,
+  logins,
+  errors,
+  done,
+}: {
+  frame: PageFrame
+  viewer: Viewer
+  list: AgentList
+  logins: LoginView[]
+  errors: FieldErrors
+  done?: string
+}) {
   return (
     <Shell frame={frame} title="Account" viewer={viewer} list={list} section="account">
       <section class="panel" aria-label="Account">

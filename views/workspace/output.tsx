@@ -55,7 +55,13 @@ export function OutputRows({ level }: { level: OutputLevel }) {
       ))}
       {level.next ? (
         <li>
-          <button class="list-row" type="button" hx-get={`${levelUrl(level.agentId, level.folder)}&after=${encodeURIComponent(level.next)}`} hx-target="closest li" hx-swap="outerHTML">
+          <button
+            class="list-row"
+            type="button"
+            hx-get={`${levelUrl(level.agentId, level.folder)}&after=${encodeURIComponent(level.next)}`}
+            hx-target="closest li"
+            hx-swap="outerHTML"
+          >
             Show more
           </button>
         </li>
@@ -105,7 +111,14 @@ function FolderRow({ agentId, row }: { agentId: number; row: OutputRow }) {
 
 function FileRow({ agentId, row }: { agentId: number; row: OutputRow }) {
   return (
-    <button class={['list-row', row.arrived && 'arrived']} type="button" data-path={row.path} hx-get={`/agents/${agentId}/output/preview?path=${encodeURIComponent(row.path)}`} hx-target="#preview" hx-swap="outerHTML">
+    <button
+      class={['list-row', row.arrived && 'arrived']}
+      type="button"
+      data-path={row.path}
+      hx-get={`/agents/${agentId}/output/preview?path=${encodeURIComponent(row.path)}`}
+      hx-target="#preview"
+      hx-swap="outerHTML"
+    >
       <Icon name={fileIcon(row.name)} />
       <span class="truncate" safe>
         {row.name}
@@ -146,7 +159,14 @@ export function PreviewPane({ agentId, path, size, preview }: { agentId: number;
               <Icon name="trash-2" />
             </button>
           </form>
-          <button class="button icon-only quiet small" type="button" aria-label="Close preview" hx-get={`/agents/${agentId}/output/preview`} hx-target="#preview" hx-swap="outerHTML">
+          <button
+            class="button icon-only quiet small"
+            type="button"
+            aria-label="Close preview"
+            hx-get={`/agents/${agentId}/output/preview`}
+            hx-target="#preview"
+            hx-swap="outerHTML"
+          >
             <Icon name="x" />
           </button>
         </span>

@@ -175,7 +175,17 @@ export class LocalRuntime implements Runtime {
     const [options, program] = [policy.slice(0, policy.indexOf('--')), policy.slice(policy.indexOf('--') + 1)]
     await writeFile(folders.argumentsFile, options.map((word) => `${word}\0`).join(''), { mode: 0o600 })
     await rm(join(folders.hidden, 'open'), { force: true })
-    return ['/bin/sh', files.launch, folders.sandboxNote, String(spec.generation), folders.argumentsFile, Bun.which('bwrap') ?? 'bwrap', String(limits.joinFiles.length), ...limits.joinFiles, ...program]
+    return [
+      '/bin/sh',
+      files.launch,
+      folders.sandboxNote,
+      String(spec.generation),
+      folders.argumentsFile,
+      Bun.which('bwrap') ?? 'bwrap',
+      String(limits.joinFiles.length),
+      ...limits.joinFiles,
+      ...program,
+    ]
   }
 
   // A sandbox that ended by itself is told once; the reconcile loop decides what to do.

@@ -2,7 +2,15 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import type { SandboxFolders } from './layout.ts'
 
-export const INSIDE = { home: '/home/agent', workspace: '/workspace', claude: '/opt/claude/claude', sidecar: '/opt/sac/sidecar', notify: '/opt/sac/notify', loop: '/opt/sac/loop.sh', socket: '/run/sac/sidecar.sock' } as const
+export const INSIDE = {
+  home: '/home/agent',
+  workspace: '/workspace',
+  claude: '/opt/claude/claude',
+  sidecar: '/opt/sac/sidecar',
+  notify: '/opt/sac/notify',
+  loop: '/opt/sac/loop.sh',
+  socket: '/run/sac/sidecar.sock',
+} as const
 /** User and group that the agent is inside; outside it is whoever runs the server. */
 export const AGENT_ID = 10001
 
@@ -17,7 +25,33 @@ export interface SandboxFiles {
 }
 
 // What programs need of /etc, and nothing that tells about the machine's users or services.
-const ETC = ['hosts', 'resolv.conf', 'nsswitch.conf', 'host.conf', 'gai.conf', 'ssl', 'ca-certificates', 'ca-certificates.conf', 'pki', 'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'alternatives', 'localtime', 'timezone', 'mime.types', 'magic', 'inputrc', 'bash.bashrc', 'profile', 'terminfo', 'gitconfig', 'fonts', 'protocols', 'services']
+const ETC = [
+  'hosts',
+  'resolv.conf',
+  'nsswitch.conf',
+  'host.conf',
+  'gai.conf',
+  'ssl',
+  'ca-certificates',
+  'ca-certificates.conf',
+  'pki',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'alternatives',
+  'localtime',
+  'timezone',
+  'mime.types',
+  'magic',
+  'inputrc',
+  'bash.bashrc',
+  'profile',
+  'terminfo',
+  'gitconfig',
+  'fonts',
+  'protocols',
+  'services',
+]
 
 /** All arguments up to and including the command. */
 export function bubblewrapArguments(folders: SandboxFolders, files: SandboxFiles, environment: Record<string, string>): string[] {

@@ -2,9 +2,9 @@
 import { constants, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { randomToken } from '../../lib/crypto.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { randomToken } from '../../lib/crypto.ts'
 
 /** The version that is installed when nobody says otherwise. */
 export const CLAUDE_VERSION = '2.1.330'
@@ -90,11 +90,17 @@ function platformPackage(): string {
 function installCommand(folder: string): string[] {
   const wanted = `${platformPackage()}@${CLAUDE_VERSION}`
   const npm = Bun.which('npm')
-  return npm ? [npm, 'install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error', wanted] : [process.execPath, 'add', '--cwd', folder, '--ignore-scripts', wanted]
+  return npm
+    ? [npm, 'install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error', wanted]
+    : [process.execPath, 'add', '--cwd', folder, '--ignore-scripts', wanted]
 }
 
 function failed(why: string): AppError {
-  return new AppError('unavailable', 'claude_not_installed', `Claude Code ${CLAUDE_VERSION} could not be installed from npm (${why.slice(0, 200)}). Check the network and try again, or set CLAUDE_BIN to an installed one.`)
+  return new AppError(
+    'unavailable',
+    'claude_not_installed',
+    `Claude Code ${CLAUDE_VERSION} could not be installed from npm (${why.slice(0, 200)}). Check the network and try again, or set CLAUDE_BIN to an installed one.`,
+  )
 }
 
 async function sizeOf(folder: string): Promise<number> {

@@ -10,7 +10,13 @@ export async function seedHome(home: string, workspace: string, theme: 'light' |
   const state = await readJson(join(home, '.claude.json'))
   const projects = asObject(state.projects)
   const project = { ...asObject(projects[workspace]), hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true }
-  await writeJson(join(home, '.claude.json'), { theme, ...state, hasCompletedOnboarding: true, bypassPermissionsModeAccepted: true, projects: { ...projects, [workspace]: project } })
+  await writeJson(join(home, '.claude.json'), {
+    theme,
+    ...state,
+    hasCompletedOnboarding: true,
+    bypassPermissionsModeAccepted: true,
+    projects: { ...projects, [workspace]: project },
+  })
   const settings = join(home, '.claude', 'settings.json')
   const present = await readJson(settings)
   await writeJson(settings, { theme, ...present, permissions: { defaultMode: 'acceptEdits', ...asObject(present.permissions) } })

@@ -48,7 +48,13 @@ function legacy(name: string, resources: SandboxResources): LimitGroup {
   const limits: [string, [string, string][]][] = [
     ['memory', [['memory.limit_in_bytes', String(resources.memoryLimitBytes)]]],
     ['pids', [['pids.max', String(resources.pidsLimit)]]],
-    ['cpu', [['cpu.cfs_period_us', '100000'], ['cpu.cfs_quota_us', String(Math.round(resources.cpuLimit * 100_000))]]],
+    [
+      'cpu',
+      [
+        ['cpu.cfs_period_us', '100000'],
+        ['cpu.cfs_quota_us', String(Math.round(resources.cpuLimit * 100_000))],
+      ],
+    ],
   ]
   for (const [controller, files] of limits) {
     const folder = join(ROOT, controller, `sac-${name}`)

@@ -15,7 +15,26 @@ export async function probe(allowOpen: boolean): Promise<Probe> {
 }
 
 async function tryBubblewrap(): Promise<string | undefined> {
-  const command = ['bwrap', '--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--uid', '10001', '--gid', '10001', '--disable-userns', '--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', 'true']
+  const command = [
+    'bwrap',
+    '--unshare-user',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--uid',
+    '10001',
+    '--gid',
+    '10001',
+    '--disable-userns',
+    '--ro-bind',
+    '/',
+    '/',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    'true',
+  ]
   const child = Bun.spawn(command, { env: { PATH: '/usr/local/bin:/usr/bin:/bin' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
   const [text, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
   return code === 0 ? undefined : text.trim().split('\n').at(-1) || `bubblewrap ended with ${code}`

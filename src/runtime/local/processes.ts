@@ -54,7 +54,10 @@ export function treeUsage(root: number, children: Map<number, number[]>): { tick
 function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).trim().split(' ')
+    return text
+      .slice(text.lastIndexOf(')') + 2)
+      .trim()
+      .split(' ')
   } catch {
     return undefined
   }

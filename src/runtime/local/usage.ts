@@ -17,7 +17,10 @@ export class UsageMeter {
     const now = performance.now()
     const before = this.last.get(mark.pid)
     const limit = limits ?? { cpuLimit: navigator.hardwareConcurrency, memoryLimitBytes: totalmem(), pidsLimit: 0 }
-    const percent = before && now > before.at + 200 ? Math.min(100, Math.max(0, ((ticks - before.ticks) / TICKS_PER_SECOND / ((now - before.at) / 1000) / limit.cpuLimit) * 100)) : (before?.percent ?? 0)
+    const percent =
+      before && now > before.at + 200
+        ? Math.min(100, Math.max(0, ((ticks - before.ticks) / TICKS_PER_SECOND / ((now - before.at) / 1000) / limit.cpuLimit) * 100))
+        : (before?.percent ?? 0)
     if (!before || now > before.at + 200) this.last.set(mark.pid, { ticks, at: now, percent })
     return { cpuPercent: Math.round(percent), memoryBytes, memoryPercent: Math.min(100, Math.round((memoryBytes / limit.memoryLimitBytes) * 100)) }
   }
