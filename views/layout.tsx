@@ -82,10 +82,10 @@ export function Shell({ frame, title, viewer, list, section, corner, events = ''
         <form method="dialog" class="stack pad">
           <p id="confirm-question" data-question />
           <div class="row">
-            <button class="button end" value="no" autofocus>
+            <button class="button end" type="submit" value="no" autofocus>
               Cancel
             </button>
-            <button class="button danger solid" value="yes">
+            <button class="button danger solid" type="submit" value="yes">
               Go on
             </button>
           </div>

@@ -45,6 +45,6 @@ export function clientAddress(peer: string | undefined, request: Request, { trus
 
 /** A path of this portal to go to after sign-in; anything that could leave it becomes "/". */
 export function safeNext(next: string | null | undefined): string {
-  if (!next || !next.startsWith('/') || /^\/[/\\]/.test(next) || /[\p{Cc}\\]/u.test(next)) return '/'
+  if (!next?.startsWith('/') || /^\/[/\\]/.test(next) || /[\p{Cc}\\]/u.test(next)) return '/'
   return URL.canParse(next, 'http://portal.invalid') && new URL(next, 'http://portal.invalid').host === 'portal.invalid' ? next : '/'
 }

@@ -33,7 +33,11 @@ export class Tasks {
     const timer = setInterval(() => {
       if (busy || this.ending.signal.aborted) return
       busy = true
-      this.start(name, (signal) => work(signal).finally(() => void (busy = false)))
+      this.start(name, (signal) =>
+        work(signal).finally(() => {
+          busy = false
+        }),
+      )
     }, ms)
     timer.unref?.()
     this.timers.add(timer)

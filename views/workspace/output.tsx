@@ -189,7 +189,7 @@ function PreviewBody({ preview, name }: { preview: Preview; name: string }) {
   return (
     <>
       {preview.cut ? <p class="hint pad-label">Only the beginning is shown. Download the file to see all of it.</p> : ''}
-      <pre class="text-preview" tabindex="0" aria-label={`Text of ${name}`} safe>
+      <pre class="text-preview" tabindex="0" role="region" aria-label={`Text of ${name}`} safe>
         {preview.text}
       </pre>
     </>
