@@ -1,7 +1,7 @@
 // The only place that constructs adapters and services, in the order of who needs whom. Owns their lifetimes.
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Agents } from './agents/agents.ts'
+import { type Agent, Agents } from './agents/agents.ts'
 import { Lists } from './agents/lists.ts'
 import type { Bus } from './bus/bus.ts'
 import { MemoryBus } from './bus/memory.ts'
@@ -131,7 +131,9 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const streams = disposing.use(new EventStreams())
   const lease = disposing.use(new Lease(url, logger))
   const tasks = disposing.use(new Tasks(logger))
-  const starter = new SandboxStarter({ agents, sessions, settings, runtime, openUpstream, tasks, logger, internalUrl: () => internal.url })
+  const terminalAnswers = (agent: Agent, timeoutMs: number) =>
+    hub.answers({ agentId: agent.id, find: () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id }) }, timeoutMs)
+  const starter = new SandboxStarter({ agents, sessions, settings, runtime, terminalAnswers, tasks, logger, internalUrl: () => internal.url })
   const reconciler = disposing.use(new Reconciler({ agents, sessions, outputs, runtime, starter, bus, tasks, logger, isLeader: () => lease.isLeader() }))
 
   const assets = new Assets()

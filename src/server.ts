@@ -10,6 +10,8 @@ export interface Portal {
   /** Origin of the public listener, for example http://127.0.0.1:8080. */
   url: string
   internalUrl: string
+  /** Every public route as `METHOD /path`. */
+  routes: string[]
   /** Refuses new connections, lets running requests finish, ends streams and sockets, and frees everything. */
   stop(): Promise<void>
 }
@@ -32,6 +34,7 @@ export async function startPortal(config: Config, overrides: Overrides = {}): Pr
       context,
       url: `http://${hostForUrl(config.http.host)}:${open.server?.port}`,
       internalUrl: context.internalUrl,
+      routes: open.routes.map(({ method, path }) => `${method} ${path}`),
       async stop() {
         context.draining = true
         const finished = Promise.all([open.server?.stop(false), internal.server?.stop(false)])

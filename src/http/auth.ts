@@ -38,7 +38,7 @@ export function refuseCrossSite(request: Request, edge: EdgeRules): void {
 
 /** For routes of signed-in people: gives handlers `user`, `loginId` and `address`. */
 export function signedIn(deps: { logins: Logins; edge: EdgeRules }) {
-  return new Elysia({ name: 'signed-in' }).resolve({ as: 'scoped' }, async ({ request, server }) => {
+  return new Elysia({ name: 'signed-in' }).derive({ as: 'scoped' }, async ({ request, server }) => {
     const { user, loginId } = await identify(request, deps)
     return { user, loginId, address: clientAddress(server?.requestIP(request)?.address, request, deps.edge) }
   })
@@ -46,7 +46,7 @@ export function signedIn(deps: { logins: Logins; edge: EdgeRules }) {
 
 /** For routes of admins only. */
 export function adminOnly(deps: { logins: Logins; edge: EdgeRules }) {
-  return new Elysia({ name: 'admin-only' }).resolve({ as: 'scoped' }, async ({ request }) => {
+  return new Elysia({ name: 'admin-only' }).derive({ as: 'scoped' }, async ({ request }) => {
     const { user, loginId } = await identify(request, deps)
     if (user.role !== 'admin') throw new AppError('forbidden', 'forbidden', 'This is for admins.')
     return { user, loginId }
@@ -55,7 +55,7 @@ export function adminOnly(deps: { logins: Logins; edge: EdgeRules }) {
 
 /** For public routes: gives handlers `address` and refuses cross-site posts. */
 export function publicAccess({ edge }: { edge: EdgeRules }) {
-  return new Elysia({ name: 'public-access' }).resolve({ as: 'scoped' }, ({ request, server }) => {
+  return new Elysia({ name: 'public-access' }).derive({ as: 'scoped' }, ({ request, server }) => {
     refuseCrossSite(request, edge)
     return { address: clientAddress(server?.requestIP(request)?.address, request, edge) }
   })

@@ -17,8 +17,12 @@ export function hostAllowed(host: string | null, { publicUrl }: OriginRules): bo
 
 /** Whether an Origin header is the portal's own, compared as a whole: scheme, name and port. */
 export function originAllowed(origin: string, host: string | null, { publicUrl }: OriginRules): boolean {
-  if (publicUrl && origin === publicUrl) return true
-  return host !== null && (origin === `http://${host}` || (publicUrl === undefined && origin === `https://${host}`))
+  if (publicUrl) return origin === publicUrl || (isLocal(host) && origin === `http://${host}`)
+  return host !== null && (origin === `http://${host}` || origin === `https://${host}`)
+}
+
+function isLocal(host: string | null): boolean {
+  return host !== null && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
 }
 
 /**

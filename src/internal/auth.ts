@@ -34,5 +34,5 @@ export class SandboxIdentities {
 
 /** Gives handlers the `agent` that the token belongs to. */
 export function sandboxOnly(identities: SandboxIdentities) {
-  return new Elysia({ name: 'sandbox-only' }).resolve({ as: 'scoped' }, async ({ request }) => ({ agent: await identities.identify(request) }))
+  return new Elysia({ name: 'sandbox-only' }).derive({ as: 'scoped' }, async ({ request }) => ({ agent: await identities.identify(request) }))
 }

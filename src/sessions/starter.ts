@@ -5,7 +5,6 @@ import type { Logger } from '../lib/logger.ts'
 import type { Tasks } from '../lib/tasks.ts'
 import type { Runtime, SandboxSpec, SandboxState, StartProgress } from '../runtime/runtime.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { OpenUpstream } from '../terminal/upstream.ts'
 import { failureReason } from './reconcile.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
@@ -20,7 +19,8 @@ interface Deps {
   sessions: Sessions
   settings: Settings
   runtime: Runtime
-  openUpstream: OpenUpstream
+  /** Resolves when the agent's terminal has written something. */
+  terminalAnswers: (agent: Agent, timeoutMs: number) => Promise<void>
   tasks: Tasks
   logger: Logger
   /** Base URL of the internal API as sandboxes reach it. */
@@ -96,28 +96,10 @@ export class SandboxStarter {
     }
     await runtime.start(spec, (news) => record.note(news), signal)
     record.note({ step: 'terminal' })
-    await this.terminalAnswers(agent)
-  }
-
-  /** Ready means that the terminal answered: it is dialled, and a byte came back. */
-  private async terminalAnswers(agent: Agent): Promise<void> {
-    const address = await this.deps.runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
-    let answered = () => {}
-    let lost = (_detail: string) => {}
-    const answer = new Promise<void>((resolve, reject) => {
-      answered = resolve
-      lost = (detail) => reject(new AppError('unavailable', 'terminal_lost', `The terminal closed before it was ready${detail ? ` (${detail})` : ''}. Try again.`))
-      setTimeout(
-        () => reject(new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.')),
-        ANSWER_MS,
-      ).unref?.()
+    // Ready means that the terminal answered, not that a process runs.
+    await this.deps.terminalAnswers(agent, ANSWER_MS).catch((cause: unknown) => {
+      throw new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.', { cause })
     })
-    const upstream = await this.deps.openUpstream(address, { columns: 100, rows: 30 }, { data: () => answered(), closed: (_why, detail) => lost(detail) }, 10_000)
-    try {
-      await answer
-    } finally {
-      upstream.close()
-    }
   }
 }
 

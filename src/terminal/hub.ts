@@ -1,5 +1,6 @@
 // All terminals of this process: finds or makes the one of an agent, and keeps the limits of viewers.
 import type { Logger } from '../lib/logger.ts'
+import { until } from '../lib/until.ts'
 import { CLOSE, parseClientFrame, parseHello } from './frames.ts'
 import { type FindTerminal, Terminal } from './terminal.ts'
 import type { OpenUpstream } from './upstream.ts'
@@ -51,6 +52,22 @@ export class TerminalHub {
 
   loginIds(): string[] {
     return [...new Set([...this.open].map(({ identity }) => identity.loginId))]
+  }
+
+  /**
+   * Connects to the terminal of a sandbox that has just been started and resolves when it has answered with a first
+   * byte, so that the ring holds the screen from its beginning. Rejects after `timeoutMs`.
+   */
+  async answers(key: TerminalKey, timeoutMs: number): Promise<void> {
+    this.terminals.get(key.agentId)?.renew()
+    await until(
+      () => {
+        const terminal = this.terminal(key)
+        terminal.open()
+        return terminal.ring.end > 0
+      },
+      { timeoutMs, intervalMs: 25, what: 'an answer of the terminal' },
+    )
   }
 
   /** Takes a socket in. It is closed with a code of the contract when a limit is reached or it breaks the protocol. */

@@ -20,7 +20,7 @@ const STALL_MS = 2000
 
 /** Owner of an upstream. Lives while somebody looks and as long as the sandbox runs. */
 export class Terminal {
-  readonly ring = new ReplayRing()
+  ring = new ReplayRing()
   readonly viewers = new Set<Viewer>()
   private stream = randomToken(9)
   private upstream?: Upstream
@@ -30,6 +30,7 @@ export class Terminal {
   private tries = 0
   private closed = false
   private retry?: ReturnType<typeof setTimeout>
+  private dialling = false
   private size: TerminalSize = { columns: 100, rows: 30 }
   private resizeTimer?: ReturnType<typeof setTimeout>
   private resizedAt = 0
@@ -47,7 +48,7 @@ export class Terminal {
     // A screen that begins in the middle of a program's life is painted by the program itself.
     if (skipped > 0 || (!known && this.ring.start > 0)) this.upstream?.redraw()
     this.tell(viewer)
-    if (!this.upstream && !this.retry) void this.dial()
+    this.open()
   }
 
   detach(viewer: Viewer): void {
@@ -90,12 +91,26 @@ export class Terminal {
     if (this.held && this.stalled()) this.release()
   }
 
-  /** The sandbox is new: another stream begins. */
-  restart(): void {
+  /** Connects to the upstream unless that is done or under way. */
+  open(): void {
+    if (!this.upstream && !this.dialling && !this.retry) void this.dial()
+  }
+
+  /** The sandbox is new: an empty screen and another stream for everybody. */
+  renew(): void {
     this.upstream?.close()
     this.upstream = undefined
     this.held = false
-    this.begin()
+    this.ring = new ReplayRing()
+    this.stream = randomToken(9)
+    for (const viewer of this.viewers) {
+      viewer.cursor = 0
+      viewer.transport.send(statusFrame(this.status(viewer, 0, true)))
+    }
+    clearTimeout(this.retry)
+    this.retry = undefined
+    this.tries = 0
+    this.open()
   }
 
   /** Ends it for all viewers. */
@@ -108,15 +123,9 @@ export class Terminal {
     this.viewers.clear()
   }
 
-  private begin(): void {
-    clearTimeout(this.retry)
-    this.retry = undefined
-    this.tries = 0
-    void this.dial()
-  }
-
   private async dial(): Promise<void> {
-    this.retry = setTimeout(() => {}, 0)
+    this.retry = undefined
+    this.dialling = true
     try {
       const address = await this.deps.find()
       if (this.closed) return
@@ -124,13 +133,14 @@ export class Terminal {
       const upstream: Upstream = await this.deps.openUpstream(address, this.size, sink, DIAL_MS)
       if (this.closed) return upstream.close()
       this.upstream = upstream
-      this.retry = undefined
       this.tries = 0
       this.state = 'live'
       this.tell()
     } catch (error) {
       this.deps.logger.debug('terminal is not there yet', { error })
       this.later()
+    } finally {
+      this.dialling = false
     }
   }
 

@@ -1,0 +1,99 @@
+// A whole portal for tests: real database, real listeners on free ports, real local runtime, and people in it.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfig } from '../../src/config.ts'
+import { silentLogger } from '../../src/lib/logger.ts'
+import { until } from '../../src/lib/until.ts'
+import { type Portal, startPortal } from '../../src/server.ts'
+import { testDatabase } from './database.ts'
+
+export const PASSWORD = 'a phrase for testing'
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number
+  headers: Headers
+  body: T
+}
+
+/** Somebody who is signed in and speaks to the JSON API. */
+export class Person {
+  constructor(
+    private readonly app: TestApp,
+    readonly token: string,
+  ) {}
+
+  async ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
+    const answer = await fetch(this.app.portal.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, ...json, ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      redirect: 'manual',
+    })
+    const text = await answer.text()
+    return { status: answer.status, headers: answer.headers, body: (answer.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as T }
+  }
+
+  async createAgent(name = 'Agent'): Promise<number> {
+    const { body, status } = await this.ask<{ id: number }>('POST', '/api/agents', { name })
+    if (status !== 201) throw new Error(`no agent: ${status} ${JSON.stringify(body)}`)
+    return body.id
+  }
+
+  /** Starts an agent and waits until its terminal answers; returns the session's id. */
+  async startAgent(agentId: number): Promise<string> {
+    const { body } = await this.ask<{ session_id: string }>('POST', '/api/sessions', { agent_id: agentId })
+    await until(
+      async () => {
+        const session = (await this.ask<{ status: string; reason: string }>('GET', `/api/sessions/${body.session_id}`)).body
+        if (session.status === 'failed') throw new Error(session.reason)
+        return session.status === 'running'
+      },
+      { timeoutMs: 30_000, what: 'a running session' },
+    )
+    return body.session_id
+  }
+}
+
+export class TestApp {
+  constructor(
+    public portal: Portal,
+    readonly dataDir: string,
+    readonly restart: () => Promise<void>,
+  ) {}
+
+  /** Registers and signs in. */
+  async as(username: string): Promise<Person> {
+    const { users, logins, settings } = this.portal.context
+    await settings.set('registration_mode', 'open', undefined)
+    const user = await users.register({ username, email: `${username}@example.com`, displayName: username, password: PASSWORD })
+    return new Person(this, (await logins.open(user, { userAgent: 'test', address: '127.0.0.1' })).token)
+  }
+
+  async admin(): Promise<Person> {
+    const { users, logins } = this.portal.context
+    const user = (await users.seedAdmin(PASSWORD)) ?? (await users.checkPassword('admin', PASSWORD, 'test'))
+    return new Person(this, (await logins.open(user, { userAgent: 'test', address: '127.0.0.1' })).token)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { runtime } = this.portal.context
+    for (const state of await runtime.list()) await runtime.remove(state)
+    await this.portal.stop()
+    rmSync(this.dataDir, { recursive: true, force: true })
+  }
+}
+
+/** Starts a portal whose agents run `claudeBin` (bash unless told). */
+export async function startTestApp({ claudeBin = '/bin/bash', env = {} }: { claudeBin?: string; env?: Record<string, string> } = {}): Promise<TestApp> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'sac-test-'))
+  const databaseUrl = await testDatabase()
+  const config = readConfig({ API_GATEWAY_PORT: '0', INTERNAL_PORT: '0', DATA_DIR: dataDir, CLAUDE_BIN: claudeBin, RUNTIME: 'local', ...env })
+  const start = () => startPortal(config, { logger: silentLogger, databaseUrl })
+  const app: TestApp = new TestApp(await start(), dataDir, async () => {
+    await app.portal.stop()
+    app.portal = await start()
+  })
+  return app
+}
