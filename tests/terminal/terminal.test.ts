@@ -37,7 +37,8 @@ test('a connection that was cut goes on at its byte, without a gap or a double',
   await first.ends()
   const second = open(alice, {}, { ...resume, offset: resume.offset })
   await second.shows('all-done\r\n')
-  const text = (seen + second.text).replace(/\r/g, '')
+  // The shell switches bracketed paste off before the first line.
+  const text = (seen + second.text).replace(/\r|\u001b\[\?2004[hl]/g, '')
   const numbers = [...text.matchAll(/^line-(\d+)-end$/gm)].map((match) => Number(match[1]))
   expect(numbers).toEqual(Array.from({ length: 400 }, (_, at) => at + 1))
   second.socket.close()
