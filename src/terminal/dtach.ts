@@ -8,6 +8,7 @@ const WINCH = 3
 const REDRAW = 4
 const REDRAW_BY_WINCH = 3
 const PACKET_BYTES = 10
+const REDRAW_GAP_MS = 120
 const PUSH_BYTES = 8
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024
 
@@ -34,6 +35,7 @@ class DtachConnection implements Upstream {
   private queue: Uint8Array[] = []
   private queued = 0
   private over = false
+  private redrawing?: ReturnType<typeof setTimeout>
 
   constructor(
     private readonly sink: UpstreamSink,
@@ -71,8 +73,12 @@ class DtachConnection implements Upstream {
     this.send(packet(WINCH, 0, winsize(size)))
   }
 
+  // Programs paint again only when the size is another one, so they get one in between and a moment to see it.
   redraw(): void {
-    this.send(packet(REDRAW, REDRAW_BY_WINCH, winsize(this.size)))
+    const { columns, rows } = this.size
+    this.send(packet(WINCH, 0, winsize({ columns: Math.max(2, columns - 1), rows })))
+    clearTimeout(this.redrawing)
+    this.redrawing = setTimeout(() => this.send(packet(REDRAW, REDRAW_BY_WINCH, winsize(this.size))), REDRAW_GAP_MS)
   }
 
   pause(): void {
@@ -85,6 +91,7 @@ class DtachConnection implements Upstream {
 
   close(): void {
     this.over = true
+    clearTimeout(this.redrawing)
     this.socket?.end()
   }
 

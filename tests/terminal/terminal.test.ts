@@ -101,7 +101,8 @@ test('the ninth tab of a terminal is refused with 4429', async () => {
 test('the terminal outlives the server', async () => {
   const before = open()
   await before.shows('$')
-  before.type('marker=survived-$((6*7))\r')
+  before.type('marker=survived-$((6*7)); echo noted-$((2*2))\r')
+  await before.shows('noted-4')
   await app.restart()
   expect(await before.ends()).toBe(1012)
   const after = open()
