@@ -1,6 +1,6 @@
 // The fast loop: format, lint, types, unescaped values in views, and the tests that need no browser and no sandbox.
 const QUICK_TESTS = ['tests/architecture.test.ts', 'tests/lib', 'tests/http', 'tests/terminal/frames.test.ts', 'tests/agents/rules.test.ts']
-const FOLDERS = ['src', 'views', 'static', 'sidecar', 'tests', 'bench', 'scripts']
+const FOLDERS = ['src', 'views', 'static', 'sidecar', 'tests', 'scripts']
 
 /** The steps that look at the source without running it. */
 export const SOURCE_CHECKS: [name: string, command: string[]][] = [

@@ -2,7 +2,7 @@
 import htmx from 'htmx.org'
 import 'htmx.org/dist/ext/hx-sse.js'
 import Alpine from '@alpinejs/csp'
-import { copyButton, elapsed, envRows, passwordReveal, presetFill, sideResizer } from './components.ts'
+import { copyButton, elapsed, envRows, passwordReveal, presetFill, sideResizer, sideToggle } from './components.ts'
 import { confirmBeforeRequests, confirmBeforeSubmits } from './confirm.ts'
 
 Object.assign(htmx.config, { prefix: '', morphIgnore: ['data-htmx-powered', 'open'], transitions: false })
@@ -11,6 +11,7 @@ Alpine.data('passwordReveal', passwordReveal)
 Alpine.data('envRows', envRows)
 Alpine.data('presetFill', presetFill)
 Alpine.data('sideResizer', sideResizer)
+Alpine.data('sideToggle', sideToggle)
 Alpine.data('elapsed', elapsed)
 Alpine.data('copyButton', copyButton)
 Alpine.start()

@@ -52,6 +52,20 @@ export function presetFill() {
   }
 }
 
+/** Slides the side panel in and out where there is no room for it. */
+export function sideToggle() {
+  return {
+    toggle() {
+      const side = document.querySelector<HTMLElement>('.workbench > .side')
+      if (!side) return
+      const open = side.toggleAttribute('data-open')
+      document.querySelector('.side-toggle')?.setAttribute('aria-expanded', String(open))
+      const next = open ? side.querySelector<HTMLElement>('.side-close') : document.querySelector<HTMLElement>('.side-toggle')
+      next?.focus()
+    },
+  }
+}
+
 const SIDE_KEY = 'sac.side'
 
 /** The handle between terminal and side panel: drag, arrow keys, Enter resets; remembered in this browser. */

@@ -18,7 +18,10 @@ beforeAll(async () => {
   const claudeBin = await new ClaudeCli({ dataDir: cache, logger: silentLogger }).ensure(() => {})
   app = await startTestApp({ claudeBin })
   await app.as('mira')
-  browser = await chromium.launch({ executablePath: Bun.which('chromium') ?? 'chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'] })
+  browser = await chromium.launch({
+    executablePath: Bun.which('chromium') ?? 'chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking'],
+  })
 }, 300_000)
 afterAll(async () => {
   await browser?.close()
@@ -31,7 +34,11 @@ async function newPage(options: Parameters<Browser['newContext']>[0] = {}): Prom
   const page = await context.newPage()
   page.on('console', (message) => {
     // Lines about answers that a test asks for, and the notice that a socket ended with the server.
-    if (['error', 'warning'].includes(message.type()) && !/GL Driver Message|status of 4\d\d|WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|net::ERR/.test(message.text())) complaints.push(message.text())
+    if (
+      ['error', 'warning'].includes(message.type()) &&
+      !/GL Driver Message|status of 4\d\d|WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|net::ERR/.test(message.text())
+    )
+      complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(error.message))
   return page
@@ -39,7 +46,11 @@ async function newPage(options: Parameters<Browser['newContext']>[0] = {}): Prom
 
 const screen = (page: Page) =>
   page.evaluate(() => {
-    const term = (document.querySelector('x-term') as unknown as { term?: { rows: number; buffer: { active: { viewportY: number; getLine(y: number): { translateToString(trim: boolean): string } | undefined } } } } | null)?.term
+    const term = (
+      document.querySelector('x-term') as unknown as {
+        term?: { rows: number; buffer: { active: { viewportY: number; getLine(y: number): { translateToString(trim: boolean): string } | undefined } } }
+      } | null
+    )?.term
     if (!term) return ''
     return Array.from({ length: term.rows }, (_, row) => term.buffer.active.getLine(term.buffer.active.viewportY + row)?.translateToString(true) ?? '').join('\n')
   })
@@ -108,18 +119,22 @@ test.each([
   ['dark', 1440],
   ['light', 390],
   ['dark', 390],
-] as const)('every page is clean in %s at %i px', async (colorScheme, width) => {
-  const page = await newPage({ colorScheme, viewport: { width, height: 844 } })
-  await page.goto(`${app.portal.url}/register`)
-  await page.goto(`${app.portal.url}/login`)
-  await page.fill('#login', 'mira')
-  await page.fill('#password', PASSWORD)
-  await page.click('button:has-text("Sign in")')
-  await page.waitForSelector('x-term[data-link=connected]')
-  for (const path of ['/agents/new', '/account', '/agents/99999', `${new URL(page.url()).pathname}/edit`]) {
-    await page.goto(app.portal.url + path)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true)
-  }
-  expect(complaints).toEqual([])
-  await page.context().close()
-}, 60_000)
+] as const)(
+  'every page is clean in %s at %i px',
+  async (colorScheme, width) => {
+    const page = await newPage({ colorScheme, viewport: { width, height: 844 } })
+    await page.goto(`${app.portal.url}/register`)
+    await page.goto(`${app.portal.url}/login`)
+    await page.fill('#login', 'mira')
+    await page.fill('#password', PASSWORD)
+    await page.click('button:has-text("Sign in")')
+    await page.waitForSelector('x-term[data-link=connected]')
+    for (const path of ['/agents/new', '/account', '/agents/99999', `${new URL(page.url()).pathname}/edit`]) {
+      await page.goto(app.portal.url + path)
+      expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true)
+    }
+    expect(complaints).toEqual([])
+    await page.context().close()
+  },
+  60_000,
+)

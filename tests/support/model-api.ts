@@ -31,7 +31,9 @@ export function startModelApi() {
       prompts.push(text)
       const wanted = body.tools?.length && !done ? /write (\S+) with ([^\n<]+)/.exec(text) : null
       const content = wanted ? [tool('Write', { file_path: `/workspace/output/${wanted[1]}`, content: wanted[2] })] : [sentence(done ? 'The file is written.' : 'Understood.')]
-      return body.stream ? streamed(body.model, content, wanted ? 'tool_use' : 'end_turn') : Response.json({ id: 'msg_1', type: 'message', role: 'assistant', model: body.model, content, stop_reason: 'end_turn', stop_sequence: null, usage: USAGE })
+      return body.stream
+        ? streamed(body.model, content, wanted ? 'tool_use' : 'end_turn')
+        : Response.json({ id: 'msg_1', type: 'message', role: 'assistant', model: body.model, content, stop_reason: 'end_turn', stop_sequence: null, usage: USAGE })
     },
   })
   return { url: `http://127.0.0.1:${server.port}`, prompts, stop: () => server.stop(true) }
@@ -49,12 +51,16 @@ function sentence(text: string) {
 }
 
 function streamed(model: string, content: (ReturnType<typeof tool> | ReturnType<typeof sentence>)[], stopReason: string): Response {
-  const events: [string, Record<string, unknown>][] = [['message_start', { message: { id: `msg_${++count}`, type: 'message', role: 'assistant', model, content: [], stop_reason: null, stop_sequence: null, usage: USAGE } }]]
+  const events: [string, Record<string, unknown>][] = [
+    ['message_start', { message: { id: `msg_${++count}`, type: 'message', role: 'assistant', model, content: [], stop_reason: null, stop_sequence: null, usage: USAGE } }],
+  ]
   content.forEach((block, index) => {
     const empty = block.type === 'text' ? { type: 'text', text: '' } : { ...block, input: {} }
     const delta = block.type === 'text' ? { type: 'text_delta', text: block.text } : { type: 'input_json_delta', partial_json: JSON.stringify(block.input) }
     events.push(['content_block_start', { index, content_block: empty }], ['content_block_delta', { index, delta }], ['content_block_stop', { index }])
   })
   events.push(['message_delta', { delta: { stop_reason: stopReason, stop_sequence: null }, usage: USAGE }], ['message_stop', {}])
-  return new Response(events.map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify({ type: event, ...data })}\n\n`).join(''), { headers: { 'content-type': 'text/event-stream' } })
+  return new Response(events.map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify({ type: event, ...data })}\n\n`).join(''), {
+    headers: { 'content-type': 'text/event-stream' },
+  })
 }

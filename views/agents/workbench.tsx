@@ -82,6 +82,9 @@ export function StageBar({ card, stage }: { card: AgentCard; stage: Stage }) {
           ''
         )}
         {stage.kind === 'starting' ? <Action id={card.id} verb="stop" word="Cancel" /> : ''}
+        <button class="button icon-only quiet small side-toggle" type="button" aria-label="Output files" aria-expanded="false" x-data="sideToggle" {...{ 'x-on:click': 'toggle' }}>
+          <Icon name="panel-right" />
+        </button>
         <button class="button icon-only quiet small" type="button" aria-label="More actions" {...{ popovertarget: 'agent-menu' }}>
           <Icon name="ellipsis" />
         </button>

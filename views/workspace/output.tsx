@@ -13,6 +13,9 @@ export function OutputPanel({ level }: { level: OutputLevel }) {
             <span class="dot live" data-tone="ok" />
             Live
           </span>
+          <button class="button icon-only quiet small side-close" type="button" aria-label="Close output" x-data="sideToggle" {...{ 'x-on:click': 'toggle' }}>
+            <Icon name="x" />
+          </button>
         </span>
       </div>
       <div class="half" id="output" aria-live="off">
