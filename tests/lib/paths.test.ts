@@ -19,7 +19,7 @@ const GOOD = [
     '`id`',
     'a_b/a%/c',
     'a\tb',
-    'a:b',
+    'ab:c',
     'folder/C:x',
     '\ufeffbom',
     '\ufffd',
