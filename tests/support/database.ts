@@ -12,7 +12,7 @@ let made = 0
 
 async function start() {
   const folder = mkdtempSync(join(tmpdir(), 'sac-test-db-'))
-  const server = await startEmbedded({ dataDir: folder, logger: silentLogger })
+  const server = await startEmbedded({ dataDir: folder, logger: silentLogger, durable: false })
   await migrateUp({ url: server.url, logger: silentLogger })
   // The server ends with this process by itself; the folder is removed on a normal exit.
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -24,12 +24,10 @@ export async function testDatabase(): Promise<string> {
   starting ??= start()
   const { server } = await starting
   const name = `test_${process.pid}_${++made}`
-  const admin = new URL(server.url)
-  admin.pathname = '/postgres'
-  const sql = connect(admin.href, { max: 1, onnotice() {} })
-  await sql.unsafe(`create database ${name} template sac`)
-  await sql.end()
   const url = new URL(server.url)
+  const sql = connect(server.superuserUrl, { max: 1, onnotice() {} })
+  await sql.unsafe(`create database ${name} template ${url.pathname.slice(1)} owner ${url.username}`)
+  await sql.end()
   url.pathname = `/${name}`
   return url.href
 }
