@@ -6,6 +6,7 @@ import { connect } from '../../src/db/client.ts'
 import { startEmbedded } from '../../src/db/embedded.ts'
 import { migrateUp } from '../../src/db/migrate.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
+import { atEnd } from './teardown.ts'
 
 const FOLDER = 'sac-test-db-'
 
@@ -57,9 +58,9 @@ async function startOwn(): Promise<Server> {
   removeLeftovers()
   const folder = mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`))
   const server = await startEmbedded({ dataDir: folder, logger: silentLogger, durable: false })
-  process.on('exit', () => {
-    endAtOnce(folder)
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
+  atEnd(async () => {
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
   })
   return { adminUrl: server.superuserUrl, portalUrl: server.url, template: 'sac' }
 }
