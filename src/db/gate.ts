@@ -1,14 +1,25 @@
-// A bounded number of turns at once; whoever waits longer than the limit is refused instead of queueing for ever.
+// A bounded number of turns at once, each with a deadline: nobody queues for ever, and nobody waits for a dead server.
 import { AppError } from '../lib/errors.ts'
 
 export interface GateOptions {
   slots: number
+  /** How long a turn may wait for its slot. */
   waitMs: number
-  /** A turn that takes longer than this is answered as failed; its slot stays taken until it really ends. */
-  holdMs: number
+  /** How long a caller waits in all. A turn past it is answered as failed; its slot stays taken until it really ends. */
+  limitMs: number
+  /** A turn still has not ended, twice the limit after it was asked for: whatever it waits for is dead. */
+  onDead(): void
 }
 
-type Waiter = { enter(): void; timer: ReturnType<typeof setTimeout> }
+/** What a turn may ask while it runs. */
+export interface Turn {
+  /** Throws what the caller was told, once the deadline has passed: nothing more may be done for nobody. */
+  check(): void
+}
+
+interface Waiter {
+  enter(): void
+}
 
 /** The bounded wait in front of the connection pool. */
 export class Gate {
@@ -17,25 +28,47 @@ export class Gate {
 
   constructor(private readonly options: GateOptions) {}
 
-  /** Runs work when a slot is free. Throws AppError `unavailable` `database_busy` after the wait, `database_down` when it hangs. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs work when a slot is free. Throws AppError `unavailable`: `database_busy` without a slot, `database_slow` past the deadline. */
+  async run<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    const began = performance.now()
     if (this.active < this.options.slots) this.active++
-    else await this.turn()
-    const running = work().finally(() => this.leave())
-    return withDeadline(running, this.options.holdMs)
+    else await this.slot()
+    const { limitMs, onDead } = this.options
+    let late: AppError | undefined
+    let refuse: (error: AppError) => void = () => {}
+    const refused = new Promise<never>((_resolve, reject) => {
+      refuse = reject
+    })
+    const deadline = setTimeout(
+      () => {
+        late = tooSlow()
+        refuse(late)
+      },
+      limitMs - (performance.now() - began),
+    )
+    const dead = setTimeout(onDead, 2 * limitMs)
+    const ended = () => {
+      clearTimeout(deadline)
+      clearTimeout(dead)
+      this.leave()
+    }
+    const check = () => {
+      if (late) throw late
+    }
+    return Promise.race([work({ check }).finally(ended), refused])
   }
 
-  private turn(): Promise<void> {
+  private slot(): Promise<void> {
     return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.waiting.delete(waiter)
+        reject(new AppError('unavailable', 'database_busy', 'The portal is very busy right now. Try again in a moment.', { retryAfterS: 1 }))
+      }, this.options.waitMs)
       const waiter: Waiter = {
         enter: () => {
-          clearTimeout(waiter.timer)
+          clearTimeout(timer)
           resolve()
         },
-        timer: setTimeout(() => {
-          this.waiting.delete(waiter)
-          reject(new AppError('unavailable', 'database_busy', 'The portal is very busy right now. Try again in a moment.', { retryAfterS: 1 }))
-        }, this.options.waitMs),
       }
       this.waiting.add(waiter)
     })
@@ -50,13 +83,6 @@ export class Gate {
   }
 }
 
-function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout>
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new AppError('unavailable', 'database_down', 'The database does not answer. Nothing is known to have changed; look again in a moment.', { retryAfterS: 2 })),
-      ms,
-    )
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+function tooSlow(): AppError {
+  return new AppError('unavailable', 'database_slow', 'The database does not answer right now. Look whether the change was made, then try again in a moment.', { retryAfterS: 2 })
 }

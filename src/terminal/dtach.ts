@@ -8,9 +8,11 @@ const WINCH = 3
 const REDRAW = 4
 const REDRAW_BY_WINCH = 3
 const PACKET_BYTES = 10
-const REDRAW_GAP_MS = 120
 const PUSH_BYTES = 8
-const MAX_QUEUED_BYTES = 4 * 1024 * 1024
+// dtach reads a packet with one read and takes a short one for a whole one. The kernel takes a write of this size whole
+// or not at all, so that no packet is ever cut.
+const BLOCK_BYTES = 400 * PACKET_BYTES
+const REPAINT_MS = 120
 
 /** Attaches to a dtach master. Rejects with AppError `unavailable` when it does not answer. */
 export async function openDtach(socketPath: string, size: TerminalSize, sink: UpstreamSink, timeoutMs: number): Promise<Upstream> {
@@ -30,12 +32,17 @@ export async function openDtach(socketPath: string, size: TerminalSize, sink: Up
   }
 }
 
+interface Block {
+  bytes: Uint8Array
+  used: number
+}
+
 class DtachConnection implements Upstream {
+  queuedBytes = 0
   private socket?: Bun.Socket
-  private queue: Uint8Array[] = []
-  private queued = 0
+  private readonly blocks: Block[] = []
   private over = false
-  private redrawing?: ReturnType<typeof setTimeout>
+  private repaint?: ReturnType<typeof setTimeout>
 
   constructor(
     private readonly sink: UpstreamSink,
@@ -43,16 +50,19 @@ class DtachConnection implements Upstream {
   ) {}
 
   async connect(unix: string): Promise<void> {
-    this.socket = await Bun.connect({
+    const socket = await Bun.connect({
       unix,
       socket: {
-        data: (_socket, bytes) => this.sink.data(bytes),
+        data: (_socket, bytes) => {
+          if (!this.over) this.sink.data(bytes)
+        },
         drain: () => this.flush(),
         close: () => this.ended('ended', 'the terminal closed'),
         error: (_socket, error) => this.ended('lost', error.message),
       },
     })
-    if (this.over) return void this.socket.end()
+    if (this.over) return void socket.end()
+    this.socket = socket
     this.send(packet(ATTACH, 0, new Uint8Array(8)))
     this.redraw()
   }
@@ -73,12 +83,12 @@ class DtachConnection implements Upstream {
     this.send(packet(WINCH, 0, winsize(size)))
   }
 
-  // Programs paint again only when the size is another one, so they get one in between and a moment to see it.
+  // Many programs paint only when the size really differs: it becomes another one for a moment.
   redraw(): void {
     const { columns, rows } = this.size
-    this.send(packet(WINCH, 0, winsize({ columns: Math.max(2, columns - 1), rows })))
-    clearTimeout(this.redrawing)
-    this.redrawing = setTimeout(() => this.send(packet(REDRAW, REDRAW_BY_WINCH, winsize(this.size))), REDRAW_GAP_MS)
+    this.send(packet(WINCH, 0, winsize({ columns, rows: rows > 1 ? rows - 1 : 2 })))
+    clearTimeout(this.repaint)
+    this.repaint = setTimeout(() => this.send(packet(REDRAW, REDRAW_BY_WINCH, winsize(this.size))), REPAINT_MS)
   }
 
   pause(): void {
@@ -91,37 +101,58 @@ class DtachConnection implements Upstream {
 
   close(): void {
     this.over = true
-    clearTimeout(this.redrawing)
-    this.socket?.end()
+    clearTimeout(this.repaint)
+    this.socket?.terminate()
   }
 
-  private send(bytes: Uint8Array): void {
-    if (this.over) return
-    if (this.queued + bytes.byteLength > MAX_QUEUED_BYTES) return this.ended('lost', 'the terminal does not take input')
-    this.queue.push(bytes)
-    this.queued += bytes.byteLength
-    this.flush()
+  private send(packets: Uint8Array): void {
+    if (this.over || !this.socket) return
+    const taken = this.blocks.length === 0 ? this.writeOut(this.socket, packets) : 0
+    this.enqueue(packets.subarray(taken))
   }
 
-  // A write may be short: what is left waits for the socket to drain, in order.
+  // A full socket buffer leaves the rest to the drain event, in order.
   private flush(): void {
-    for (;;) {
-      const [head] = this.queue
-      if (!head || !this.socket || this.over) return
-      const written = Math.max(0, this.socket.write(head))
-      this.queued -= written
-      if (written < head.byteLength) {
-        this.queue[0] = head.subarray(written)
+    for (let block = this.blocks[0]; block && this.socket && !this.over; block = this.blocks[0]) {
+      const taken = this.writeOut(this.socket, block.bytes.subarray(0, block.used))
+      this.queuedBytes -= taken
+      if (taken < block.used) {
+        block.bytes = block.bytes.slice(taken)
+        block.used -= taken
         return
       }
-      this.queue.shift()
+      this.blocks.shift()
+    }
+  }
+
+  private writeOut(socket: Bun.Socket, bytes: Uint8Array): number {
+    let taken = 0
+    while (taken < bytes.byteLength) {
+      const written = socket.write(bytes.subarray(taken, taken + BLOCK_BYTES))
+      if (written <= 0) break
+      taken += written
+    }
+    return taken
+  }
+
+  private enqueue(packets: Uint8Array): void {
+    this.queuedBytes += packets.byteLength
+    for (let at = 0; at < packets.byteLength; ) {
+      let last = this.blocks.at(-1)
+      if (!last || last.used === last.bytes.byteLength) {
+        last = { bytes: new Uint8Array(BLOCK_BYTES), used: 0 }
+        this.blocks.push(last)
+      }
+      const part = packets.subarray(at, at + last.bytes.byteLength - last.used)
+      last.bytes.set(part, last.used)
+      last.used += part.byteLength
+      at += part.byteLength
     }
   }
 
   private ended(why: 'ended' | 'lost', detail: string): void {
     if (this.over) return
-    this.over = true
-    this.socket?.end()
+    this.close()
     this.sink.closed(why, detail)
   }
 }

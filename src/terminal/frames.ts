@@ -19,7 +19,8 @@ export interface Hello {
   resume?: { stream: string; offset: number }
 }
 
-export type ClientFrame = { kind: 'input'; bytes: Uint8Array } | { kind: 'resize'; size: TerminalSize } | { kind: 'pause' } | { kind: 'resume' }
+/** A frame of a client; `ignored` is a size that no terminal can have. */
+export type ClientFrame = { kind: 'input'; bytes: Uint8Array } | { kind: 'resize'; size: TerminalSize } | { kind: 'pause' } | { kind: 'resume' } | { kind: 'ignored' }
 
 /** A frame that breaks the protocol: the socket is closed with this code. */
 export interface BadFrame {
@@ -51,9 +52,9 @@ export function parseHello(frame: Uint8Array): Hello | BadFrame {
   const json = parseJson(frame)
   const size = json && sizeOf(json)
   if (!size) return bad('the greeting is not valid')
-  const { resume } = json as { resume?: { stream?: unknown; offset?: unknown } }
-  const known = resume && typeof resume.stream === 'string' && Number.isSafeInteger(resume.offset) && Number(resume.offset) >= 0
-  return known ? { size, resume: { stream: String(resume.stream), offset: Number(resume.offset) } } : { size }
+  const { stream, offset } = (json.resume ?? {}) as { stream?: unknown; offset?: unknown }
+  const known = typeof stream === 'string' && typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0
+  return known ? { size, resume: { stream, offset } } : { size }
 }
 
 /** Reads any later frame. Input is never looked into: pasted JSON is input like everything else. */
@@ -63,8 +64,9 @@ export function parseClientFrame(frame: Uint8Array): ClientFrame | BadFrame {
       return { kind: 'input', bytes: frame.subarray(1) }
     case RESIZE: {
       const json = parseJson(frame.subarray(1))
-      const size = json && sizeOf(json)
-      return size ? { kind: 'resize', size } : bad('the size is not valid')
+      if (!json) return bad('the size is not valid JSON')
+      const size = sizeOf(json)
+      return size ? { kind: 'resize', size } : { kind: 'ignored' }
     }
     case PAUSE:
       return { kind: 'pause' }
@@ -98,9 +100,9 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> | undefined {
 
 // Hostile sizes are brought into a sane window instead of reaching the PTY.
 function sizeOf({ columns, rows }: Record<string, unknown>): TerminalSize | undefined {
-  if (typeof columns !== 'number' || typeof rows !== 'number' || !Number.isFinite(columns) || !Number.isFinite(rows)) return undefined
-  const clamp = (value: number, max: number) => Math.max(2, Math.min(max, Math.floor(value)))
-  return { columns: clamp(columns, 500), rows: clamp(rows, 200) }
+  if (typeof columns !== 'number' || typeof rows !== 'number') return undefined
+  const clamp = (value: number, min: number, max: number) => Math.max(min, Math.min(max, Math.floor(value)))
+  return { columns: clamp(columns, 2, 500), rows: clamp(rows, 1, 200) }
 }
 
 function bad(why: string): BadFrame {

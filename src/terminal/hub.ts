@@ -1,35 +1,37 @@
 // All terminals of this process: finds or makes the one of an agent, and keeps the limits of viewers.
 import type { Logger } from '../lib/logger.ts'
 import { until } from '../lib/until.ts'
-import { CLOSE, parseClientFrame, parseHello } from './frames.ts'
-import { type FindTerminal, Terminal } from './terminal.ts'
+import { CLOSE } from './frames.ts'
+import type { FindTerminal } from './link.ts'
+import { Seat, type ViewerConnection } from './seat.ts'
+import { Terminal } from './terminal.ts'
 import type { OpenUpstream } from './upstream.ts'
-import { Viewer, type ViewerIdentity, type ViewerTransport } from './viewer.ts'
+import type { ViewerIdentity, ViewerTransport } from './viewer.ts'
+
+export type { ViewerConnection } from './seat.ts'
 
 const MAX_PER_TERMINAL = 8
 const MAX_PER_USER = 20
-const GREETING_MS = 10_000
-const TICK_MS = 1000
+const TICK_MS = 250
 const NOTE_INPUT_EVERY_MS = 30_000
 
-/** What the socket of a viewer does with its events. */
-export interface ViewerConnection {
-  message(frame: Uint8Array): void
-  drain(): void
-  closed(): void
-}
-
+/** Which terminal, and how to find it when it must be dialled. */
 export interface TerminalKey {
   agentId: number
   find: FindTerminal
 }
 
-type OpenViewer = { viewer?: Viewer; transport: ViewerTransport; identity: ViewerIdentity; agentId: number }
+/** Which sockets are meant: every field that is given must fit. */
+export interface ViewerFilter {
+  agentId?: number
+  userId?: number
+  loginIds?: readonly string[]
+}
 
-/** Fans terminals out to viewers. */
+/** Fans terminals out to viewers. One clock serves all of them: an idle terminal costs its memory only. */
 export class TerminalHub {
   private readonly terminals = new Map<number, Terminal>()
-  private readonly open = new Set<OpenViewer>()
+  private readonly seats = new Set<Seat>()
   private readonly notedInput = new Map<number, number>()
   private inputListener: (agentId: number) => void = () => {}
   private readonly clock = setInterval(() => {
@@ -40,9 +42,10 @@ export class TerminalHub {
     this.clock.unref?.()
   }
 
-  /** Counters that must be zero when everybody has gone. */
-  get counts(): { terminals: number; viewers: number } {
-    return { terminals: this.terminals.size, viewers: this.open.size }
+  /** What is open now. Viewers are zero when everybody has gone; terminals and upstreams live as long as their sandboxes. */
+  get counts(): { terminals: number; upstreams: number; viewers: number } {
+    const upstreams = [...this.terminals.values()].filter((terminal) => terminal.live).length
+    return { terminals: this.terminals.size, upstreams, viewers: this.seats.size }
   }
 
   /** Calls back when somebody typed, at most every thirty seconds per agent. */
@@ -50,16 +53,18 @@ export class TerminalHub {
     this.inputListener = listener
   }
 
+  /** The logins behind all open sockets. */
   loginIds(): string[] {
-    return [...new Set([...this.open].map(({ identity }) => identity.loginId))]
+    return [...new Set([...this.seats].map(({ identity }) => identity.loginId))]
   }
 
   /**
    * Connects to the terminal of a sandbox that has just been started and resolves when it has answered with a first
-   * byte, so that the ring holds the screen from its beginning. Rejects after `timeoutMs`.
+   * byte, so that the ring holds the screen from its beginning. Viewers of an older sandbox go on with an empty screen
+   * and a new stream. Rejects after `timeoutMs`.
    */
   async answers(key: TerminalKey, timeoutMs: number): Promise<void> {
-    this.terminals.get(key.agentId)?.renew()
+    this.terminals.get(key.agentId)?.renew(key.find)
     await until(
       () => {
         const terminal = this.terminal(key)
@@ -72,45 +77,51 @@ export class TerminalHub {
 
   /** Takes a socket in. It is closed with a code of the contract when a limit is reached or it breaks the protocol. */
   connect(key: TerminalKey, identity: ViewerIdentity, transport: ViewerTransport): ViewerConnection {
-    const entry: OpenViewer = { transport, identity, agentId: key.agentId }
-    const refusal = this.limitReached(key.agentId, identity)
+    const refusal = this.limitReached(key.agentId, identity.userId)
     if (refusal) {
       transport.close(CLOSE.tooMany, refusal)
       return { message() {}, drain() {}, closed() {} }
     }
-    this.open.add(entry)
-    const silent = setTimeout(() => transport.close(CLOSE.policy, 'no greeting'), GREETING_MS)
-    return {
-      message: (frame) => {
-        clearTimeout(silent)
-        if (entry.viewer) this.receive(entry, entry.viewer, frame)
-        else this.greet(key, entry, frame)
-      },
-      drain: () => entry.viewer && this.terminals.get(key.agentId)?.drained(entry.viewer),
-      closed: () => {
-        clearTimeout(silent)
-        this.open.delete(entry)
-        if (entry.viewer) this.terminals.get(key.agentId)?.detach(entry.viewer)
-      },
-    }
+    const seat = new Seat({
+      agentId: key.agentId,
+      identity,
+      transport,
+      terminal: () => this.terminal(key),
+      typed: () => this.noteInput(key.agentId),
+      left: () => this.seats.delete(seat),
+    })
+    this.seats.add(seat)
+    return seat
   }
 
   /** Closes the sockets of ended logins. */
   endLogins(loginIds: readonly string[]): void {
-    for (const { transport, identity } of [...this.open]) if (loginIds.includes(identity.loginId)) transport.close(CLOSE.signedOut, 'signed out')
+    this.closeViewers({ loginIds }, CLOSE.signedOut, 'signed out')
   }
 
-  /** The agent's sandbox has stopped: its viewers are told, its ring is freed. */
+  /** Closes the sockets that `filter` means. From this call on nothing that they send is heard. */
+  closeViewers({ agentId, userId, loginIds }: ViewerFilter, code: number, reason: string): void {
+    for (const seat of [...this.seats]) {
+      const { loginId, userId: owner } = seat.identity
+      const meant = (agentId ?? seat.agentId) === seat.agentId && (userId ?? owner) === owner && (loginIds?.includes(loginId) ?? true)
+      if (meant) seat.close(code, reason)
+    }
+  }
+
+  /** The agent is gone: its sockets are closed with 4404, its upstream and its ring are freed. */
   drop(agentId: number): void {
-    this.terminals.get(agentId)?.end(CLOSE.gone, 'the agent does not run')
-    this.terminals.delete(agentId)
+    this.closeViewers({ agentId }, CLOSE.gone, 'the agent does not run')
+    this.terminals.get(agentId)?.end()
+    this.forget(agentId)
   }
 
   /** The server goes down; clients come back to the next one. */
   endAll(): void {
-    for (const terminal of this.terminals.values()) terminal.end(CLOSE.restart, 'server restart')
-    for (const { transport } of [...this.open]) transport.close(CLOSE.restart, 'server restart')
-    this.terminals.clear()
+    this.closeViewers({}, CLOSE.restart, 'server restart')
+    for (const [agentId, terminal] of this.terminals) {
+      terminal.end()
+      this.forget(agentId)
+    }
   }
 
   [Symbol.dispose](): void {
@@ -118,38 +129,29 @@ export class TerminalHub {
     this.endAll()
   }
 
-  private greet(key: TerminalKey, entry: OpenViewer, frame: Uint8Array): void {
-    const hello = parseHello(frame)
-    if ('kind' in hello) return entry.transport.close(hello.code, hello.why)
-    entry.viewer = new Viewer(entry.identity, entry.transport, hello.size)
-    this.terminal(key).attach(entry.viewer, hello)
-  }
-
-  private receive(entry: OpenViewer, viewer: Viewer, bytes: Uint8Array): void {
-    const frame = parseClientFrame(bytes)
-    if (frame.kind === 'bad') return entry.transport.close(frame.code, frame.why)
-    this.terminals.get(entry.agentId)?.receive(viewer, frame)
-    if (frame.kind === 'input') this.noteInput(entry.agentId)
-  }
-
   private terminal({ agentId, find }: TerminalKey): Terminal {
     const present = this.terminals.get(agentId)
     if (present) return present
     const { openUpstream, logger } = this.deps
-    const made: Terminal = new Terminal({
-      openUpstream,
-      find,
-      logger: logger.with({ agentId }),
-      onEnd: () => this.terminals.get(agentId) === made && this.terminals.delete(agentId),
-    })
+    const made = new Terminal({ openUpstream, find, logger: logger.with({ agentId }), onEnd: () => this.forget(agentId) })
     this.terminals.set(agentId, made)
     return made
   }
 
-  private limitReached(agentId: number, { userId }: ViewerIdentity): string | undefined {
-    const all = [...this.open]
-    if (all.filter((entry) => entry.agentId === agentId).length >= MAX_PER_TERMINAL) return `at most ${MAX_PER_TERMINAL} tabs per terminal`
-    return all.filter((entry) => entry.identity.userId === userId).length >= MAX_PER_USER ? `at most ${MAX_PER_USER} terminals per user` : undefined
+  private forget(agentId: number): void {
+    this.terminals.delete(agentId)
+    this.notedInput.delete(agentId)
+  }
+
+  private limitReached(agentId: number, userId: number): string | undefined {
+    let sameTerminal = 0
+    let sameUser = 0
+    for (const { agentId: other, identity } of this.seats) {
+      if (other === agentId) sameTerminal++
+      if (identity.userId === userId) sameUser++
+    }
+    if (sameTerminal >= MAX_PER_TERMINAL) return `at most ${MAX_PER_TERMINAL} tabs per terminal`
+    return sameUser >= MAX_PER_USER ? `at most ${MAX_PER_USER} terminals per user` : undefined
   }
 
   private noteInput(agentId: number): void {

@@ -1,14 +1,19 @@
 // The last 256 KiB of a terminal's output under absolute byte offsets, grown only as far as it is used.
+import { TerminalModes } from './modes.ts'
 
 export const RING_BYTES = 256 * 1024
-const FIRST_BYTES = 4 * 1024
+const FIRST_BYTES = 2 * 1024
+const CLEAN_SEARCH_BYTES = 16 * 1024
+const ESCAPE = 0x1b
+const NEWLINE = 0x0a
 
 /** Replay ring. Offsets count every byte since the stream began; the ring holds [start, end). */
 export class ReplayRing {
-  private buffer = new Uint8Array(0)
   /** Offset just behind the newest byte. */
   end = 0
+  private buffer = new Uint8Array(0)
   private held = 0
+  private forgotten?: TerminalModes
 
   /** Offset of the oldest byte that is still here. */
   get start(): number {
@@ -16,48 +21,80 @@ export class ReplayRing {
   }
 
   append(bytes: Uint8Array): void {
-    const kept = bytes.byteLength > RING_BYTES ? bytes.subarray(bytes.byteLength - RING_BYTES) : bytes
-    if (this.held + kept.byteLength > this.buffer.byteLength) this.grow(this.held + kept.byteLength)
-    this.end += bytes.byteLength - kept.byteLength
-    if (kept.byteLength !== bytes.byteLength) this.held = 0
-    const size = this.buffer.byteLength
-    const at = this.end % size
-    const first = Math.min(kept.byteLength, size - at)
-    this.buffer.set(kept.subarray(0, first), at)
-    this.buffer.set(kept.subarray(first), 0)
-    this.end += kept.byteLength
-    this.held = Math.min(size, this.held + kept.byteLength)
+    const lost = Math.max(0, this.held + bytes.byteLength - RING_BYTES)
+    if (lost > 0) this.forget(lost, bytes)
+    else if (this.held + bytes.byteLength > this.buffer.byteLength) this.grow(this.held + bytes.byteLength)
+    const kept = bytes.subarray(Math.max(0, bytes.byteLength - RING_BYTES))
+    this.put(kept, this.end + bytes.byteLength - kept.byteLength)
+    this.end += bytes.byteLength
+    this.held = Math.min(RING_BYTES, this.held + bytes.byteLength)
+  }
+
+  /** Copies what is there from `offset` on into `target`; returns how many bytes that were. */
+  read(offset: number, target: Uint8Array): number {
+    if (offset < this.start || offset > this.end) throw new RangeError(`offset ${offset} is not in [${this.start}, ${this.end}]`)
+    const length = Math.min(target.byteLength, this.end - offset)
+    if (length === 0) return 0
+    const at = offset % this.buffer.byteLength
+    const first = Math.min(length, this.buffer.byteLength - at)
+    target.set(this.buffer.subarray(at, at + first))
+    target.set(this.buffer.subarray(0, length - first), first)
+    return length
   }
 
   /** A copy of the bytes from `offset` (at least `start`) to the end. */
   from(offset: number): Uint8Array {
-    const begin = Math.max(offset, this.start)
-    const out = new Uint8Array(Math.max(0, this.end - begin))
-    if (out.byteLength === 0) return out
-    const size = this.buffer.byteLength
-    const at = begin % size
-    const first = Math.min(out.byteLength, size - at)
-    out.set(this.buffer.subarray(at, at + first))
-    out.set(this.buffer.subarray(0, out.byteLength - first), first)
+    const out = new Uint8Array(this.end - offset)
+    this.read(offset, out)
     return out
   }
 
-  /** A good place to begin a replay at or after the start: behind a line end, so that no character or escape is cut. */
-  cleanStart(): number {
-    if (this.start === 0) return 0
-    const head = this.from(this.start).subarray(0, 16 * 1024)
-    const newline = head.indexOf(0x0a)
-    return newline < 0 ? this.start : this.start + newline + 1
+  /**
+   * A good place to begin a replay, at or soon behind the start: behind a line's end, else at an escape sequence, else
+   * at a whole UTF-8 character. `modes` are the escapes that bring a new screen into the state of that place.
+   */
+  cleanStart(): { offset: number; modes: Uint8Array } {
+    if (!this.forgotten) return { offset: this.start, modes: new Uint8Array(0) }
+    const head = new Uint8Array(Math.min(CLEAN_SEARCH_BYTES, this.held))
+    this.read(this.start, head)
+    const cut = cleanCut(head)
+    const modes = this.forgotten.copy()
+    modes.feed(head.subarray(0, cut))
+    return { offset: this.start + cut, modes: modes.escapes() }
+  }
+
+  // What leaves the ring is remembered only for the modes that it switched.
+  private forget(lost: number, bytes: Uint8Array): void {
+    if (this.buffer.byteLength < RING_BYTES) this.grow(RING_BYTES)
+    this.forgotten ??= new TerminalModes()
+    const fromRing = Math.min(lost, this.held)
+    const at = this.start % RING_BYTES
+    this.forgotten.feed(this.buffer.subarray(at, Math.min(RING_BYTES, at + fromRing)))
+    this.forgotten.feed(this.buffer.subarray(0, Math.max(0, at + fromRing - RING_BYTES)))
+    this.forgotten.feed(bytes.subarray(0, lost - fromRing))
+  }
+
+  private put(bytes: Uint8Array, offset: number): void {
+    if (bytes.byteLength === 0) return
+    const at = offset % this.buffer.byteLength
+    const first = Math.min(bytes.byteLength, this.buffer.byteLength - at)
+    this.buffer.set(bytes.subarray(0, first), at)
+    this.buffer.set(bytes.subarray(first), 0)
   }
 
   private grow(needed: number): void {
-    const size = Math.min(RING_BYTES, Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(needed))))
-    if (size <= this.buffer.byteLength) return
     const kept = this.from(this.start)
-    this.buffer = new Uint8Array(size)
-    const at = this.start % size
-    const first = Math.min(kept.byteLength, size - at)
-    this.buffer.set(kept.subarray(0, first), at)
-    this.buffer.set(kept.subarray(first), 0)
+    const start = this.start
+    this.buffer = new Uint8Array(Math.min(RING_BYTES, Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(needed)))))
+    this.put(kept, start)
   }
+}
+
+function cleanCut(head: Uint8Array): number {
+  const newline = head.indexOf(NEWLINE)
+  if (newline >= 0) return newline + 1
+  const sequence = head.indexOf(ESCAPE)
+  if (sequence >= 0) return sequence
+  const whole = head.findIndex((byte) => (byte & 0xc0) !== 0x80)
+  return whole >= 0 && whole <= 3 ? whole : 0
 }

@@ -1,52 +1,64 @@
 // One agent's terminal: one upstream, one replay ring, many viewers. Knows no HTTP.
 import { randomToken } from '../lib/crypto.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { TerminalAddress } from '../runtime/runtime.ts'
-import { type ClientFrame, type Hello, outputFrame, type StatusFrame, statusFrame } from './frames.ts'
+import { CLOSE, type ClientFrame, type Hello, outputFrame } from './frames.ts'
+import { type FindTerminal, UpstreamLink } from './link.ts'
 import { ReplayRing } from './ring.ts'
-import type { OpenUpstream, TerminalSize, Upstream } from './upstream.ts'
-import type { Viewer } from './viewer.ts'
+import type { OpenUpstream, TerminalSize } from './upstream.ts'
+import type { TerminalStatus, Viewer } from './viewer.ts'
 
-/** Asks the runtime where the terminal is now; rejects while there is none. */
-export type FindTerminal = () => Promise<TerminalAddress>
-
-const DIAL_MS = 5000
-const RETRY_MAX_MS = 5000
-const MAX_PART_BYTES = 64 * 1024
 const RESIZE_EVERY_MS = 100
-// While input is on its way the upstream is read whatever the viewers do: a held-back dtach does not read input.
-const FREE_RUN_MS = 1000
+/** A viewer that takes nothing for this long holds nobody back any more. */
 const STALL_MS = 2000
+// The fastest viewer may fall this far behind before the others wait for it: half of what the ring can give it again.
+const LEAD_LAG_BYTES = 128 * 1024
+/** Input that may wait for a program that does not read. */
+const MAX_INPUT_BYTES = 2 * 1024 * 1024
+// A held-back dtach does not read input. It does after it could write what it holds and what its socket holds, and
+// then reads one packet of eight bytes per 4 KiB of output.
+const BACKLOG_BYTES = 192 * 1024
+const OUTPUT_PER_INPUT = 4096 / 8
+const UNSEEN_TRIES = 6
 
-/** Owner of an upstream. Lives while somebody looks and as long as the sandbox runs. */
+/**
+ * Owner of an upstream, which stays open as long as the sandbox runs: dtach keeps no screen, so what is not read is lost
+ * for the replay. It ends itself (`onEnd`) when nobody looks and the upstream is gone.
+ */
 export class Terminal {
   ring = new ReplayRing()
   readonly viewers = new Set<Viewer>()
   private stream = randomToken(9)
-  private upstream?: Upstream
-  private state: StatusFrame['state'] = 'connecting'
-  private held = false
-  private freeRunUntil = 0
-  private tries = 0
   private closed = false
-  private retry?: ReturnType<typeof setTimeout>
-  private dialling = false
-  private size: TerminalSize = { columns: 100, rows: 30 }
+  private interrupted = false
+  // Up to this offset the upstream is read whatever the viewers do.
+  private freeUntil = 0
   private resizeTimer?: ReturnType<typeof setTimeout>
-  private resizedAt = 0
+  private resizedAt = Number.NEGATIVE_INFINITY
+  private readonly link: UpstreamLink
 
-  constructor(private readonly deps: { openUpstream: OpenUpstream; find: FindTerminal; logger: Logger; onEnd: () => void }) {}
+  constructor(private readonly deps: { openUpstream: OpenUpstream; find: FindTerminal; logger: Logger; onEnd: () => void }) {
+    this.link = new UpstreamLink(deps, {
+      output: (bytes) => this.output(bytes),
+      connected: () => this.connected(),
+      lost: (why, tries) => this.lost(why, tries),
+    })
+  }
 
-  /** Adds a viewer: status, then what it misses, then live. */
+  /** True while an upstream is connected. */
+  get live(): boolean {
+    return this.link.live
+  }
+
+  /** Adds a viewer: status, then what it misses, then live. All of it happens at once, so that no byte falls between. */
   attach(viewer: Viewer, { resume }: Hello): void {
     const known = resume?.stream === this.stream && resume.offset <= this.ring.end
-    viewer.cursor = known ? resume.offset : this.ring.cleanStart()
     this.viewers.add(viewer)
-    viewer.transport.send(statusFrame(this.status(viewer, 0, !known)))
-    const { skipped } = viewer.catchUp(this.ring, (gap, reset) => this.status(viewer, gap, reset))
+    viewer.begin(known ? resume.offset : this.ring.start, this.status, !known)
+    if (!known && this.ring.start > 0) viewer.skip(this.ring, this.status)
+    const skipped = viewer.catchUp(this.ring, this.status)
     this.applySize(viewer.size)
     // A screen that begins in the middle of a program's life is painted by the program itself.
-    if (skipped > 0 || (!known && this.ring.start > 0)) this.upstream?.redraw()
+    if (skipped > 0 || (!known && this.ring.start > 0)) this.link.redraw()
     this.tell(viewer)
     this.open()
   }
@@ -60,8 +72,7 @@ export class Terminal {
   receive(viewer: Viewer, frame: ClientFrame): void {
     switch (frame.kind) {
       case 'input':
-        this.applySize(viewer.size)
-        this.input(frame.bytes)
+        this.input(viewer, frame.bytes)
         break
       case 'resize':
         viewer.size = frame.size
@@ -80,129 +91,102 @@ export class Terminal {
 
   /** The viewer's socket has room again. */
   drained(viewer: Viewer): void {
-    if (!viewer.drained()) return
-    const { skipped } = viewer.catchUp(this.ring, (gap, reset) => this.status(viewer, gap, reset))
-    if (skipped > 0) this.upstream?.redraw()
+    viewer.look()
+    if (viewer.catchUp(this.ring, this.status) > 0) this.link.redraw()
     this.balance()
   }
 
-  /** Once a second: a viewer that does not move for two seconds holds nobody back any more. */
+  /** The clock, some times a second: sees who moves, and lets nobody wait for those who do not. */
   tick(): void {
-    if (this.held && this.stalled()) this.release()
+    for (const viewer of this.viewers) {
+      viewer.pace /= 2
+      if (viewer.blocked) viewer.look()
+    }
+    if (this.link.held) this.balance()
   }
 
   /** Connects to the upstream unless that is done or under way. */
   open(): void {
-    if (!this.upstream && !this.dialling && !this.retry) void this.dial()
+    this.link.open()
   }
 
   /** The sandbox is new: an empty screen and another stream for everybody. */
-  renew(): void {
-    this.upstream?.close()
-    this.upstream = undefined
-    this.held = false
+  renew(find: FindTerminal): void {
     this.ring = new ReplayRing()
     this.stream = randomToken(9)
-    for (const viewer of this.viewers) {
-      viewer.cursor = 0
-      viewer.transport.send(statusFrame(this.status(viewer, 0, true)))
-    }
-    clearTimeout(this.retry)
-    this.retry = undefined
-    this.tries = 0
-    this.open()
+    this.freeUntil = 0
+    this.interrupted = false
+    this.link.renew(find)
+    for (const viewer of this.viewers) viewer.begin(0, this.status, true)
   }
 
-  /** Ends it for all viewers. */
-  end(code: number, reason: string): void {
+  /** Lets the upstream go for good; the viewers are closed by whoever ends it. */
+  end(): void {
     this.closed = true
-    clearTimeout(this.retry)
     clearTimeout(this.resizeTimer)
-    this.upstream?.close()
-    for (const viewer of [...this.viewers]) viewer.transport.close(code, reason)
-    this.viewers.clear()
+    this.link.close()
   }
 
-  private async dial(): Promise<void> {
-    this.retry = undefined
-    this.dialling = true
-    try {
-      const address = await this.deps.find()
-      if (this.closed) return
-      const sink = { data: (bytes: Uint8Array) => this.output(bytes), closed: (why: 'ended' | 'lost', detail: string) => this.lost(upstream, why, detail) }
-      const upstream: Upstream = await this.deps.openUpstream(address, this.size, sink, DIAL_MS)
-      if (this.closed) return upstream.close()
-      this.upstream = upstream
-      this.tries = 0
-      this.state = 'live'
-      this.tell()
-    } catch (error) {
-      this.deps.logger.debug('terminal is not there yet', { error })
-      this.later()
-    } finally {
-      this.dialling = false
-    }
-  }
-
-  private lost(upstream: Upstream | undefined, why: 'ended' | 'lost', detail: string): void {
-    if (this.closed || (upstream && this.upstream !== upstream)) return
-    this.deps.logger.debug('terminal upstream closed', { why, detail })
-    this.upstream = undefined
-    this.held = false
-    // What the program writes until we are back is lost to the ring: offsets of this stream end here.
-    this.stream = randomToken(9)
-    if (this.viewers.size === 0) return this.deps.onEnd()
-    this.state = 'connecting'
+  private connected(): void {
+    // What was written while the connection was gone is unknown: resuming across that gap would hide it.
+    if (this.interrupted) this.stream = randomToken(9)
+    this.interrupted = false
+    this.freeUntil = this.ring.end
     this.tell()
-    this.later()
   }
 
-  private later(): void {
-    if (this.closed) return
-    if (this.viewers.size === 0) return this.deps.onEnd()
-    const wait = Math.min(RETRY_MAX_MS, 250 * 2 ** this.tries++)
-    this.retry = setTimeout(() => void this.dial(), wait * (0.7 + Math.random() * 0.6))
+  private lost(why: 'ended' | 'lost' | 'absent', tries: number): boolean {
+    this.interrupted ||= why !== 'absent'
+    if (this.closed) return false
+    if (this.viewers.size > 0) {
+      if (why !== 'absent') this.tell()
+      return true
+    }
+    if (why === 'lost' || (this.interrupted && tries < UNSEEN_TRIES)) return true
+    this.end()
+    this.deps.onEnd()
+    return false
   }
 
   private output(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.byteLength; at += MAX_PART_BYTES) {
-      const frame = outputFrame(bytes.subarray(at, at + MAX_PART_BYTES))
-      this.ring.append(frame.subarray(1))
-      for (const viewer of this.viewers) viewer.live(frame, this.ring.end)
-    }
+    this.ring.append(bytes)
+    if (this.viewers.size === 0) return
+    const frame = outputFrame(bytes)
+    for (const viewer of this.viewers) viewer.live(frame, this.ring.end)
     this.balance()
   }
 
-  private input(bytes: Uint8Array): void {
-    this.freeRunUntil = performance.now() + FREE_RUN_MS
-    this.release()
-    this.upstream?.write(bytes)
+  private input(viewer: Viewer, bytes: Uint8Array): void {
+    if (bytes.byteLength === 0) return
+    if (this.link.queuedBytes + bytes.byteLength > MAX_INPUT_BYTES) return viewer.transport.close(CLOSE.policy, 'the program does not read its input')
+    this.applySize(viewer.size)
+    this.link.write(bytes)
+    this.freeUntil = Math.max(this.freeUntil, this.ring.end + BACKLOG_BYTES) + bytes.byteLength * OUTPUT_PER_INPUT
+    this.balance()
   }
 
-  // Held back only when every viewer is behind: one reader that keeps up decides the pace.
+  // The fastest reader decides the pace: the program waits for it, but never while input is on its way, and not for
+  // readers that do not move. The slower ones catch up from the ring, or skip.
   private balance(): void {
-    const everyoneBehind = this.viewers.size > 0 && [...this.viewers].every((viewer) => viewer.blocked)
-    if (!everyoneBehind) return this.release()
-    if (this.held || performance.now() < this.freeRunUntil || this.stalled()) return
-    this.held = true
-    this.upstream?.pause()
+    const wait = this.ring.end >= this.freeUntil && this.mustWait()
+    if (wait) this.link.hold()
+    else this.link.release()
   }
 
-  private stalled(): boolean {
-    const now = performance.now()
-    return [...this.viewers].every((viewer) => now - viewer.lastProgressAt > STALL_MS)
-  }
-
-  private release(): void {
-    if (!this.held) return
-    this.held = false
-    this.upstream?.resume()
+  private mustWait(): boolean {
+    let lead: Viewer | undefined
+    let free = false
+    for (const viewer of this.viewers) {
+      free ||= !viewer.blocked
+      if (!viewer.stalled(STALL_MS) && (!lead || viewer.pace > lead.pace)) lead = viewer
+    }
+    return lead?.blocked === true && (!free || this.ring.end - lead.cursor > LEAD_LAG_BYTES)
   }
 
   // The latest size wins: of the tab that was opened, resized or typed into last. At most ten changes a second.
   private applySize(size: TerminalSize): void {
-    if (size.columns === this.size.columns && size.rows === this.size.rows) return
-    this.size = size
+    if (size.columns === this.link.size.columns && size.rows === this.link.size.rows) return
+    this.link.size = size
     const wait = this.resizedAt + RESIZE_EVERY_MS - performance.now()
     if (wait <= 0) return this.sendSize()
     this.resizeTimer ??= setTimeout(() => this.sendSize(), wait)
@@ -212,14 +196,14 @@ export class Terminal {
     clearTimeout(this.resizeTimer)
     this.resizeTimer = undefined
     this.resizedAt = performance.now()
-    this.upstream?.resize(this.size)
+    this.link.resize(this.link.size)
   }
 
   private tell(except?: Viewer): void {
-    for (const viewer of this.viewers) if (viewer !== except) viewer.transport.send(statusFrame(this.status(viewer, 0, false)))
+    for (const viewer of this.viewers) if (viewer !== except) viewer.tell(this.status)
   }
 
-  private status(viewer: Viewer, skipped: number, reset: boolean): StatusFrame {
-    return { stream: this.stream, offset: viewer.cursor, skipped, reset, role: 'writer', viewers: this.viewers.size, state: this.closed ? 'ended' : this.state }
+  private get status(): TerminalStatus {
+    return { stream: this.stream, viewers: this.viewers.size, state: this.closed ? 'ended' : this.link.live ? 'live' : 'connecting' }
   }
 }

@@ -15,6 +15,8 @@ export interface UpstreamSink {
 }
 
 export interface Upstream {
+  /** Bytes of input that the other side has not taken yet. */
+  readonly queuedBytes: number
   /** Sends keystrokes. Never waits behind output. */
   write(bytes: Uint8Array): void
   resize(size: TerminalSize): void

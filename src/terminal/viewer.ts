@@ -1,5 +1,5 @@
 // One browser tab on a terminal: gets every byte in order, or is told how many it missed. Bounded memory.
-import { outputFrame, type StatusFrame, statusFrame } from './frames.ts'
+import { OUTPUT, outputFrame, type StatusFrame, statusFrame } from './frames.ts'
 import type { ReplayRing } from './ring.ts'
 import type { TerminalSize } from './upstream.ts'
 
@@ -17,22 +17,28 @@ export interface ViewerIdentity {
   loginId: string
 }
 
+/** What a status says about the terminal; the rest of it is the viewer's own. */
+export type TerminalStatus = Pick<StatusFrame, 'stream' | 'viewers' | 'state'>
+
 // Above HIGH a viewer gets no more until it is below LOW again: at most HIGH and one chunk lie in its socket.
 const HIGH_BYTES = 512 * 1024
 const LOW_BYTES = 128 * 1024
 const CHUNK_BYTES = 64 * 1024
 
-/** Sends output to one transport and knows how far it is. */
+/** Sends output to one transport and knows how far it is. What it cannot send now stays in the ring. */
 export class Viewer {
   /** Offset of the next byte that this viewer gets. */
   cursor = 0
   size: TerminalSize
-  lastProgressAt = performance.now()
+  /** Bytes taken of late: tells the fast from the slow. */
+  pace = 0
+  private progressAt = performance.now()
+  private buffered = 0
   private paused = false
   private full = false
+  private owesStatus = false
 
   constructor(
-    readonly identity: ViewerIdentity,
     readonly transport: ViewerTransport,
     size: TerminalSize,
   ) {
@@ -44,29 +50,50 @@ export class Viewer {
     return this.paused || this.full
   }
 
+  /** Begins at `offset` of a stream: what the page shows already, or nothing. */
+  begin(offset: number, status: TerminalStatus, reset: boolean): void {
+    this.cursor = offset
+    this.transport.send(this.statusFrame(status, 0, reset))
+  }
+
   /** Hands on live bytes that end at offset `end`. A blocked viewer stays behind and catches up later. */
   live(frame: Uint8Array, end: number): void {
     if (this.blocked || this.cursor !== end - (frame.byteLength - 1)) return
-    this.push(frame)
     this.cursor = end
+    this.push(frame)
   }
 
-  /** Sends what the ring has from the cursor on; tells what is gone. False when it is blocked again before the end. */
-  catchUp(ring: ReplayRing, status: (skipped: number, reset: boolean) => StatusFrame): { skipped: number; done: boolean } {
-    let skipped = 0
-    if (this.cursor < ring.start) {
-      const begin = ring.cleanStart()
-      skipped = begin - this.cursor
-      this.cursor = begin
-      this.transport.send(statusFrame(status(skipped, true)))
+  /** Sends what the ring has from the cursor on. What is gone from the ring is skipped and told; returns those bytes. */
+  catchUp(ring: ReplayRing, status: TerminalStatus): number {
+    if (this.blocked) return 0
+    const skipped = this.cursor < ring.start ? this.skip(ring, status) : 0
+    if (this.owesStatus) this.tell(status)
+    while (this.cursor < ring.end && !this.blocked) {
+      const frame = new Uint8Array(1 + Math.min(CHUNK_BYTES, ring.end - this.cursor))
+      frame[0] = OUTPUT
+      this.cursor += ring.read(this.cursor, frame.subarray(1))
+      this.push(frame)
     }
-    const bytes = ring.from(this.cursor)
-    for (let at = 0; at < bytes.byteLength && !this.blocked; at += CHUNK_BYTES) {
-      const part = bytes.subarray(at, at + CHUNK_BYTES)
-      this.push(outputFrame(part))
-      this.cursor += part.byteLength
-    }
-    return { skipped, done: this.cursor === ring.end }
+    return skipped
+  }
+
+  /** Jumps to the oldest clean place of the ring, with an empty screen in the modes of that place. */
+  skip(ring: ReplayRing, status: TerminalStatus): number {
+    const { offset, modes } = ring.cleanStart()
+    const skipped = offset - this.cursor
+    this.cursor = offset
+    this.transport.send(this.statusFrame(status, skipped, true))
+    if (modes.byteLength === 0) return skipped
+    // These bytes are not of the stream: a second status puts the page's offset right.
+    this.transport.send(outputFrame(modes))
+    this.transport.send(this.statusFrame(status, 0, false))
+    return skipped
+  }
+
+  /** Tells how things stand; a blocked viewer hears it when it takes output again. */
+  tell(status: TerminalStatus): void {
+    this.owesStatus = this.blocked
+    if (!this.blocked) this.transport.send(this.statusFrame(status, 0, false))
   }
 
   pause(): void {
@@ -75,21 +102,37 @@ export class Viewer {
 
   unpause(): void {
     this.paused = false
-    this.drained()
+    this.progressAt = performance.now()
+    this.look()
   }
 
-  /** Looks at the socket again; true when the viewer can take output now. */
-  drained(): boolean {
-    if (this.full && this.transport.getBufferedAmount() <= LOW_BYTES) {
-      this.full = false
-      this.lastProgressAt = performance.now()
-    }
-    return !this.blocked
+  /** Looks at the socket again: notes progress, and takes output again when there is room. */
+  look(): void {
+    const buffered = this.transport.getBufferedAmount()
+    if (buffered < this.buffered) this.progressed(this.buffered - buffered)
+    this.buffered = buffered
+    if (buffered <= LOW_BYTES) this.full = false
+  }
+
+  /** True when it has taken nothing for `ms` although there was something to take. */
+  stalled(ms: number, now = performance.now()): boolean {
+    return this.blocked && now - this.progressAt > ms
   }
 
   private push(frame: Uint8Array): void {
     const sent = this.transport.send(frame)
-    if (sent > 0) this.lastProgressAt = performance.now()
-    else if (this.transport.getBufferedAmount() > HIGH_BYTES) this.full = true
+    if (sent > 0 && this.buffered === 0) return this.progressed(frame.byteLength)
+    this.buffered += frame.byteLength
+    this.look()
+    if (this.buffered > HIGH_BYTES) this.full = true
+  }
+
+  private progressed(bytes: number): void {
+    this.pace += bytes
+    this.progressAt = performance.now()
+  }
+
+  private statusFrame({ stream, viewers, state }: TerminalStatus, skipped: number, reset: boolean): Uint8Array {
+    return statusFrame({ stream, offset: this.cursor, skipped, reset, role: 'writer', viewers, state })
   }
 }

@@ -9,7 +9,7 @@ test.each(['', 'x', '{', '{}', '[1]', '{"columns":"a","rows":1}', '{"columns":nu
 })
 
 test('sizes are brought into their limits', () => {
-  expect(parseHello(bytes('{"columns":1e9,"rows":-5}'))).toMatchObject({ size: { columns: 500, rows: 2 } })
+  expect(parseHello(bytes('{"columns":1e9,"rows":-5}'))).toMatchObject({ size: { columns: 500, rows: 1 } })
   expect(parseClientFrame(bytes('1{"columns":0,"rows":1000}'))).toEqual({ kind: 'resize', size: { columns: 2, rows: 200 } })
 })
 
