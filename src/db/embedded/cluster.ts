@@ -1,29 +1,44 @@
 // Makes the cluster: PostgreSQL's files, the portal's role and its database.
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from '../client.ts'
 import { type Place, PORTAL_DATABASE, PORTAL_ROLE, SUPERUSER, urlOf } from './place.ts'
+import { birth } from './processes.ts'
+
+const UNFINISHED = 'new-data-'
 
 /** The environment of every server program: nothing of ours. */
 export const CLEAN_ENVIRONMENT: Record<string, string> = { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC' }
 
-/** Creates the files when there are none. A killed call leaves nothing half-made. Throws Error with a next step. */
+/** Creates the files when there are none. Killed or parallel calls leave nothing half-made. Throws Error with a next step. */
 export async function createCluster(place: Place, { durable }: { durable: boolean }): Promise<void> {
-  if (existsSync(join(place.data, 'PG_VERSION'))) return
+  if (isCluster(place)) return
   if (existsSync(place.data) && readdirSync(place.data).length > 0)
     throw new Error(`${place.data} holds files but no database. Nothing there was touched: put a backup in its place, or move it away to start with an empty database.`)
-  const fresh = join(place.root, 'new-data')
-  const secret = join(place.root, 'new-data.secret')
-  rmSync(fresh, { recursive: true, force: true })
+  removeUnfinished(place)
+  const fresh = join(place.root, `${UNFINISHED}${process.pid}`)
+  const secret = `${fresh}.secret`
   writeFileSync(secret, place.password, { mode: 0o600 })
   place.identity?.own(secret)
   try {
     await initdb(place, [`--pgdata=${fresh}`, `--pwfile=${secret}`, ...(durable ? [] : ['--no-sync'])])
-    if (existsSync(place.data)) rmdirSync(place.data)
     renameSync(fresh, place.data)
+  } catch (error) {
+    // Another process may have been quicker; its cluster has the same password.
+    if (!isCluster(place)) throw error
   } finally {
     rmSync(secret, { force: true })
     rmSync(fresh, { recursive: true, force: true })
+  }
+}
+
+function isCluster({ data }: Place): boolean {
+  return existsSync(join(data, 'PG_VERSION'))
+}
+
+function removeUnfinished({ root }: Place): void {
+  for (const name of readdirSync(root).filter((entry) => entry.startsWith(UNFINISHED))) {
+    if (!birth(Number.parseInt(name.slice(UNFINISHED.length), 10))) rmSync(join(root, name), { recursive: true, force: true })
   }
 }
 
@@ -40,6 +55,7 @@ async function initdb(place: Place, options: string[]): Promise<void> {
 export async function createPortalDatabase(place: Place): Promise<void> {
   const sql = connect(urlOf(place, SUPERUSER, 'postgres'), { max: 1, onnotice() {} })
   try {
+    await sql`select pg_advisory_lock(1)`
     const [role] = await sql`select 1 from pg_roles where rolname = ${PORTAL_ROLE}`
     // Not a superuser: what reaches the portal's queries cannot read the server's files or run programs.
     if (!role) await sql.unsafe(`create role ${PORTAL_ROLE} login password '${place.password}'`)

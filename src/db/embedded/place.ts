@@ -1,6 +1,6 @@
 // The folders, the password and the addresses of the embedded server.
 import { createHash, randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { programs } from './binaries.ts'
@@ -97,10 +97,17 @@ function socketFolder(root: string, identity?: Identity): string {
 }
 
 function keptPassword(path: string): string {
-  const kept = existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
-  if (kept) return kept
-  const password = randomBytes(24).toString('hex')
-  writeFileSync(`${path}.new`, password, { mode: 0o600 })
-  renameSync(`${path}.new`, path)
-  return password
+  if (!existsSync(path)) {
+    const unfinished = `${path}.${process.pid}`
+    writeFileSync(unfinished, randomBytes(24).toString('hex'), { mode: 0o600 })
+    try {
+      // A link, unlike a rename, never replaces the password of a process that was quicker.
+      linkSync(unfinished, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      rmSync(unfinished, { force: true })
+    }
+  }
+  return readFileSync(path, 'utf8').trim()
 }

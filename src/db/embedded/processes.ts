@@ -58,7 +58,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** When a process began, in words without spaces; together with the number it names one process for ever. Empty when it is gone. */
-function birth(pid: number): string {
+export function birth(pid: number): string {
   if (!existsSync('/proc/self/stat')) return ps(pid, 'lstart').replace(/\s+/g, '_')
   try {
     // The name in parentheses may hold spaces; the start time is the 20th word after it.

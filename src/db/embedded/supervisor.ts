@@ -17,7 +17,7 @@ export interface SupervisorOptions {
 
 // Long enough for the recovery after a crash; a server that refuses to start is given up much earlier.
 const READY_MS = 5 * 60_000
-const GIVE_UP_AFTER = 7
+const GIVE_UP_AFTER = 6
 const STOP_MS = 15_000
 const STEADY_MS = 10_000
 const WATCH_MS = 250
