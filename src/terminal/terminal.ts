@@ -142,7 +142,7 @@ export class Terminal {
       if (why !== 'absent') this.tell()
       return true
     }
-    if (why === 'lost' || (this.interrupted && tries < UNSEEN_TRIES)) return true
+    if (why === 'lost' || (why === 'absent' && this.interrupted && tries < UNSEEN_TRIES)) return true
     this.end()
     this.deps.onEnd()
     return false
