@@ -1,21 +1,40 @@
 // The sidecar: mirrors /workspace/output to the server and relays the CLI's hooks. `notify` is the hook's end of it.
-import { readFileSync } from 'node:fs'
-import { hookSocket, readSidecarConfig } from './config.ts'
+import { readFileSync, writeSync } from 'node:fs'
+import { createLogger } from '../src/lib/logger.ts'
+import { hookSocket, leanEnvironment, readSidecarConfig } from './config.ts'
 import { Journal } from './journal.ts'
 import { notify } from './notify.ts'
 import { Relay } from './relay.ts'
+import { ServerLink } from './server-link.ts'
 import { Uploader } from './uploader.ts'
 import { Watcher } from './watcher.ts'
 
+/** The server knows this token no more. */
 const REVOKED = 77
+const BAD_CONFIGURATION = 78
+/** Whoever ends a sidecar waits three seconds before it kills. */
+const FAREWELL_MS = 2000
 
-function log(message: string, fields: Record<string, unknown> = {}): void {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), message, ...fields })}\n`)
+// The stream object of standard error alone costs two megabytes.
+function write(line: string): void {
+  try {
+    writeSync(2, line)
+  } catch {
+    // @NOTE whoever read the log is gone; the mirror goes on.
+  }
+}
+
+/** Begins again as the same process with the environment that suits it; it is read before any of this runs. */
+function becomeLean(): void {
+  const isCompiled = Bun.main.startsWith('/$bunfs/')
+  const environment = leanEnvironment()
+  if (isCompiled && environment) process.execve?.(process.execPath, [process.execPath], environment)
 }
 
 function run(): void {
   const config = readSidecarConfig()
-  const token = readFileSync(config.tokenFile, 'utf8').trim()
+  const log = createLogger({ level: config.logLevel, format: 'json', write })
+  const server = new ServerLink({ internalUrl: config.internalUrl, token: readFileSync(config.tokenFile, 'utf8').trim() })
   const journal = new Journal(config.journal)
   const end = (code: number) => {
     uploader.stop()
@@ -24,16 +43,37 @@ function run(): void {
     journal[Symbol.dispose]()
     process.exit(code)
   }
-  const uploader = new Uploader({ root: config.watchDir, internalUrl: config.internalUrl, token, journal, log, onRevoked: () => end(REVOKED) })
-  const relay = new Relay({ socket: config.socket, internalUrl: config.internalUrl, token })
-  const watcher = new Watcher(config.watchDir, journal, () => uploader.wake())
+  const revoked = () => {
+    log.info('the sandbox token is no longer valid')
+    end(REVOKED)
+  }
+  const uploader = new Uploader({ root: config.watchDir, journal, server, log, lookAt: (path) => watcher.lookAt(path), onRevoked: revoked })
+  const relay = new Relay({ socket: config.socket, server, log })
+  const watcher = new Watcher({ root: config.watchDir, journal, log, onChange: () => uploader.wake() })
   uploader.wake()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0))
-  log('watching', { folder: config.watchDir })
+  let isEnding = false
+  const farewell = async () => {
+    if (isEnding) return end(0)
+    isEnding = true
+    // What was written a moment ago still gets its chance; the rest is in the journal.
+    const deadline = performance.now() + FAREWELL_MS
+    setTimeout(() => end(0), FAREWELL_MS)
+    await watcher.settle()
+    await uploader.drain(deadline)
+    end(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void farewell())
+  log.info('watching', { folder: config.watchDir })
 }
 
 if (process.argv.includes('notify')) {
   await notify(hookSocket())
   process.exit(0)
 }
-run()
+try {
+  becomeLean()
+  run()
+} catch (error) {
+  createLogger({ level: 'error', format: 'json', write }).error('the sidecar cannot start', { error: String(error) })
+  process.exit(BAD_CONFIGURATION)
+}

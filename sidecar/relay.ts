@@ -1,50 +1,91 @@
 // The Unix socket that the CLI's hooks speak to, and what becomes of their notices.
-import { chmodSync, rmSync } from 'node:fs'
-import { type ActivityNotice, type HookNotice, INTERNAL_PATHS } from '../src/internal/contract.ts'
+import { rmSync } from 'node:fs'
+import { type ActivityNotice, type HookNotice, REVOKED_STATUSES } from '../src/internal/contract.ts'
+import type { Logger } from '../src/lib/logger.ts'
+import { backoffMs } from './gate.ts'
+import type { ServerLink } from './server-link.ts'
 
-const MAX_BYTES = 64 * 1024
+const MAX_LINE_BYTES = 64 * 1024
 const MAX_CONNECTIONS = 32
 const LIFE_MS = 2000
+const DETAIL_CHARS = 200
+const SOCKET_UMASK = 0o117
 
-type Open = { text: string; timer: ReturnType<typeof setTimeout> }
+interface Peer {
+  parts: Buffer[]
+  bytes: number
+  deadline: ReturnType<typeof setTimeout>
+}
 
-/** Listens for notices and tells the server what the CLI does; only the newest state is worth sending. */
+interface Options {
+  socket: string
+  server: ServerLink
+  log: Logger
+}
+
+/** Listens for notices, one JSON line a connection, and tells the server what the CLI does: only the newest state counts. */
 export class Relay {
-  private readonly server: Bun.UnixSocketListener<Open | undefined>
-  private connections = 0
+  private readonly listener?: Bun.UnixSocketListener<Peer | undefined>
+  private readonly open = new Set<Bun.Socket<Peer | undefined>>()
   private latest?: ActivityNotice
   private sending = false
+  private disposed = false
 
-  constructor(private readonly options: { socket: string; internalUrl: string; token: string }) {
-    rmSync(options.socket, { force: true })
-    this.server = Bun.listen<Open | undefined>({
-      unix: options.socket,
-      socket: {
-        open: (socket) => {
-          if (++this.connections > MAX_CONNECTIONS) return void socket.end()
-          socket.data = { text: '', timer: setTimeout(() => socket.end(), LIFE_MS) }
-        },
-        data: (socket, bytes) => {
-          if (!socket.data) return
-          socket.data.text += bytes.toString('utf8')
-          if (socket.data.text.length > MAX_BYTES) return void socket.end()
-          const end = socket.data.text.indexOf('\n')
-          if (end < 0) return
-          this.receive(socket.data.text.slice(0, end))
-          socket.end()
-        },
-        close: (socket) => {
-          this.connections--
-          clearTimeout(socket.data?.timer)
-        },
-        error() {},
-      },
-    })
-    chmodSync(options.socket, 0o660)
+  /** A socket that cannot be made costs the notices, never the mirror. */
+  constructor(private readonly options: Options) {
+    try {
+      this.listener = this.listen()
+    } catch (error) {
+      options.log.error('hooks cannot be heard', { socket: options.socket, error: String(error) })
+    }
   }
 
   [Symbol.dispose](): void {
-    this.server.stop(true)
+    this.disposed = true
+    this.listener?.stop(true)
+  }
+
+  private listen(): Bun.UnixSocketListener<Peer | undefined> {
+    // The sandbox may write to this folder: nothing in it is followed, and the mode is right from the first moment.
+    rmSync(this.options.socket, { force: true })
+    const umask = process.umask(SOCKET_UMASK)
+    try {
+      return Bun.listen<Peer | undefined>({
+        unix: this.options.socket,
+        socket: {
+          open: (socket) => this.greet(socket),
+          data: (socket, bytes) => this.read(socket, bytes),
+          close: (socket) => this.leave(socket),
+          error: (socket) => void socket.terminate(),
+        },
+      })
+    } finally {
+      process.umask(umask)
+    }
+  }
+
+  private greet(socket: Bun.Socket<Peer | undefined>): void {
+    if (this.open.size >= MAX_CONNECTIONS) return void socket.terminate()
+    this.open.add(socket)
+    socket.data = { parts: [], bytes: 0, deadline: setTimeout(() => socket.terminate(), LIFE_MS) }
+  }
+
+  private read(socket: Bun.Socket<Peer | undefined>, bytes: Buffer): void {
+    const peer = socket.data
+    if (!peer) return
+    const end = bytes.indexOf(10)
+    peer.parts.push(Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)))
+    peer.bytes += bytes.byteLength
+    if (end < 0 && peer.bytes <= MAX_LINE_BYTES) return
+    if (end >= 0 && peer.bytes <= MAX_LINE_BYTES + 1) this.receive(Buffer.concat(peer.parts).toString('utf8'))
+    this.leave(socket)
+    socket.end()
+  }
+
+  private leave(socket: Bun.Socket<Peer | undefined>): void {
+    clearTimeout(socket.data?.deadline)
+    socket.data = undefined
+    this.open.delete(socket)
   }
 
   private receive(line: string): void {
@@ -54,36 +95,31 @@ export class Relay {
     if (!this.sending) void this.send()
   }
 
+  // One request at a time. What fails is tried again unless a newer state came.
   private async send(): Promise<void> {
     this.sending = true
-    while (this.latest) {
+    for (let tries = 0; this.latest && !this.disposed; ) {
       const notice = this.latest
-      this.latest = undefined
-      // @NOTE a lost state is corrected by the next one.
-      await fetch(this.options.internalUrl + INTERNAL_PATHS.activity, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${this.options.token}` },
-        body: JSON.stringify(notice),
-        signal: AbortSignal.timeout(5000),
-      }).then(
-        (answer) => answer.arrayBuffer(),
-        () => {},
-      )
+      const answer = await this.options.server.activity(notice).catch(() => undefined)
+      const isDone = answer && (answer.ok || (answer.status >= 400 && answer.status < 429) || REVOKED_STATUSES.includes(answer.status))
+      if (this.latest === notice && isDone) this.latest = undefined
+      if (isDone) tries = 0
+      else await Bun.sleep(Math.max(answer?.retryAfterMs ?? 0, backoffMs(tries++)))
     }
     this.sending = false
   }
 }
 
-/** What an event of the hooks says about the CLI; undefined for events that say nothing. */
+/** What an event of the hooks says about the CLI; undefined for events that say nothing, and for nonsense. */
 export function activityOf(line: string): ActivityNotice | undefined {
-  let notice: HookNotice
+  let notice: Partial<HookNotice> | null
   try {
-    notice = JSON.parse(line) as HookNotice
+    notice = JSON.parse(line) as Partial<HookNotice> | null
   } catch {
     return undefined
   }
-  const detail = typeof notice.detail === 'string' ? notice.detail.slice(0, 200) : undefined
-  switch (notice.event) {
+  const detail = typeof notice?.detail === 'string' ? notice.detail.slice(0, DETAIL_CHARS).toWellFormed() : undefined
+  switch (notice?.event) {
     case 'UserPromptSubmit':
     case 'PreToolUse':
     case 'PostToolUse':

@@ -1,109 +1,159 @@
 // Sends what the journal says is due: few at a time, in constant memory, again and again until it is answered.
 import { closeSync, readSync } from 'node:fs'
-import { INTERNAL_PATHS, PERMANENT_STATUSES, REVOKED_STATUSES, SHA256_HEADER } from '../src/internal/contract.ts'
-import type { Journal, Work } from './journal.ts'
-import { type OpenedFile, openBeneath, unchanged } from './open.ts'
+import { PERMANENT_STATUSES, REVOKED_STATUSES } from '../src/internal/contract.ts'
+import type { Logger } from '../src/lib/logger.ts'
+import { backoffMs, Gate } from './gate.ts'
+import { type Identity, type Journal, LARGE_BYTES, type Work } from './journal.ts'
+import { isUnchanged, type OpenedFile, openFile, RootUnreachable } from './open.ts'
+import { MAX_QUIET_MS, QUIET_MS } from './quiet.ts'
+import { type Answer, type ServerLink, Unreachable } from './server-link.ts'
 
 const MAX_SMALL = 16
-const MAX_LARGE = 2
-const SMALL_BYTES = 256 * 1024
+const MAX_LARGE = 4
 const CHUNK_BYTES = 256 * 1024
-const MAX_WAIT_MS = 30_000
-const ANSWER_MS = 30_000
+const JOURNAL_WAIT_MS = 1000
+const ROOT_WAIT_MS = 250
+const WORDS_EVERY_MS = 10_000
 const FULL_WAIT_MS = 60_000
+const MAX_FULL_WAIT_MS = 15 * 60_000
+/** Failures of one path: the server is well and others go on. */
+const OF_ONE_PATH = new Set([409, 500, 507])
 
 interface Options {
   root: string
-  internalUrl: string
-  token: string
   journal: Journal
-  log: (message: string, fields: Record<string, unknown>) => void
+  server: ServerLink
+  log: Logger
+  /** Looks at a path once more, as it may have changed since it was opened. */
+  lookAt: (path: string) => void
   /** The token is no longer good: this sidecar has no business any more. */
   onRevoked: () => void
 }
 
 /** Mirrors the folder to the server. */
 export class Uploader {
-  private readonly active = new Set<string>()
-  private large = 0
+  private readonly gate = new Gate()
+  private readonly flying = { small: 0, large: 0 }
   private timer?: ReturnType<typeof setTimeout>
   private stopped = false
   private readonly buffer = new Uint8Array(CHUNK_BYTES)
+  // What happened and could not be journaled, as when the disk is full.
+  private unrecorded: (() => void)[] = []
+  private rootAwayUntil = 0
+  private silentUntil = 0
+  private unspoken = 0
 
   constructor(private readonly options: Options) {}
 
-  /** Looks for due work now. */
+  /** Sends what is due now, and sees to the rest in its time. */
   wake(): void {
     if (this.stopped) return
     clearTimeout(this.timer)
     this.timer = undefined
-    const room = MAX_SMALL - this.active.size
-    if (room <= 0) return
-    const work = this.options.journal.due(room + this.active.size).filter(({ path }) => !this.active.has(path))
-    const chosen = work.slice(0, room)
-    if (chosen.length > 0) {
-      this.options.journal.sending(chosen.map(({ path }) => path))
-      for (const item of chosen) void this.run(item)
+    try {
+      for (let act = this.unrecorded[0]; act; act = this.unrecorded[0]) {
+        act()
+        this.unrecorded.shift()
+      }
+      this.begin()
+      this.sleep()
+    } catch (error) {
+      this.options.log.warn('the journal cannot be written now', { error: String(error) })
+      this.timer = setTimeout(() => this.wake(), JOURNAL_WAIT_MS)
     }
-    const wait = this.options.journal.untilNext()
-    if (wait !== undefined && this.active.size < MAX_SMALL) this.timer = setTimeout(() => this.wake(), Math.max(10, wait))
   }
 
+  /** Ends without finishing; what is under way counts as unsent. */
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
   }
 
+  /** Resolves when all is sent that can be sent before `deadline` (performance.now); at once when the server is away. */
+  async drain(deadline: number): Promise<void> {
+    this.options.journal.hurry()
+    this.wake()
+    while (this.options.journal.isBusy && this.gate.isOpen && !this.stopped && performance.now() < deadline) await Bun.sleep(20)
+  }
+
+  private begin(): void {
+    const { journal } = this.options
+    const underWay = this.flying.small + this.flying.large
+    const room = this.gate.room(MAX_SMALL + MAX_LARGE) - underWay
+    if (room <= 0 || this.rootWaitMs > 0) return
+    const work = journal.due(Math.min(room, MAX_SMALL - this.flying.small), Math.min(room, MAX_LARGE - this.flying.large)).slice(0, room)
+    if (work.length === 0) return
+    journal.sending(work.map(({ path }) => path))
+    for (const item of work) void this.run(item)
+  }
+
+  private sleep(): void {
+    const { journal } = this.options
+    const waits = [this.flying.small < MAX_SMALL ? journal.untilNext('small') : undefined, this.flying.large < MAX_LARGE ? journal.untilNext('large') : undefined].filter(
+      (wait) => wait !== undefined,
+    )
+    const wait = Math.max(this.gate.waitMs, this.rootWaitMs, Math.min(...waits))
+    // With a try under way after a failure, its end wakes us.
+    if (!Number.isFinite(wait) || (this.gate.room(2) === 1 && this.flying.small + this.flying.large > 0)) return
+    this.timer = setTimeout(() => this.wake(), Math.ceil(wait) + 1)
+  }
+
   private async run(work: Work): Promise<void> {
-    this.active.add(work.path)
+    const size = sizeOf(work.seen) > LARGE_BYTES ? 'large' : 'small'
+    this.flying[size]++
     try {
       await this.send(work)
     } catch (error) {
-      this.postpone(work, { error: String(error) })
+      if (error instanceof Unreachable) this.fail(work, { error: error.message })
+      else if (error instanceof RootUnreachable) this.waitForRoot(work)
+      else this.retry(work, { error: String(error) })
     } finally {
-      this.active.delete(work.path)
+      this.flying[size]--
       this.wake()
     }
   }
 
   private async send(work: Work): Promise<void> {
-    const file = openBeneath(this.options.root, work.path)
-    if (!file) return this.remove(work)
-    try {
-      const isLarge = file.size > SMALL_BYTES
-      if (isLarge && this.large >= MAX_LARGE) return this.options.journal.postpone(work.path, 100)
-      this.large += isLarge ? 1 : 0
-      await this.upload(work, file).finally(() => {
-        this.large -= isLarge ? 1 : 0
-      })
-    } finally {
-      closeSync(file.fd)
+    const { root, server, lookAt } = this.options
+    const file = openFile(root, work.path)
+    if ('fd' in file) {
+      await this.upload(work, file).finally(() => closeSync(file.fd))
+    } else if (file.kind === 'unknown') {
+      return this.retry(work, { error: String(file.error) })
+    } else if (file.kind === 'several' && work.seen !== null) {
+      this.record((journal) => journal.refused(work.path, work.seen))
+    } else {
+      const answer = await server.remove(work.path)
+      if (answer.ok) this.settled(work.path, null)
+      else return this.declined(work, answer)
     }
-  }
-
-  private async remove(work: Work): Promise<void> {
-    const answer = await this.ask(INTERNAL_PATHS.remove, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ path: work.path }) })
-    if (answer.ok) this.options.journal.settled(work.path, null)
-    else this.refused(work, answer)
+    lookAt(work.path)
   }
 
   private async upload(work: Work, file: OpenedFile): Promise<void> {
-    const small = file.size <= SMALL_BYTES ? readWhole(file) : undefined
-    const sha256 = small ? new Bun.CryptoHasher('sha256').update(small).digest('hex') : await this.hash(file)
-    if (!unchanged(file) || (small && small.byteLength !== file.size)) return this.options.journal.postpone(work.path, 50)
-    const headers = { 'content-type': 'application/octet-stream', [SHA256_HEADER]: sha256, 'content-length': String(file.size) }
-    const body = small ?? streamOf(file)
-    const answer = await this.ask(`${INTERNAL_PATHS.upload}?path=${encodeURIComponent(work.path)}`, { method: 'POST', headers, body }, file.size)
-    if (answer.ok) this.options.journal.settled(work.path, file.identity)
-    else if (answer.status === 422 && !unchanged(file)) this.options.journal.postpone(work.path, 50)
-    else this.refused(work, answer)
+    const { journal, server } = this.options
+    const bytes = file.size <= LARGE_BYTES ? readWhole(file) : undefined
+    const sha256 = bytes ? new Bun.CryptoHasher('sha256').update(bytes).digest('hex') : await this.hash(file)
+    const isSteady = isUnchanged(file)
+    // What changes while it is read waits for a quiet moment, but not for ever: then the state that was read is sent.
+    const isPatient = journal.now() - work.waitingSince < MAX_QUIET_MS
+    if (sha256 === undefined || (bytes && bytes.byteLength < file.size) || (!isSteady && isPatient)) return this.record(() => journal.postpone(work.path, QUIET_MS, false))
+    const answer = await server.upload(work.path, file, sha256, bytes)
+    if (answer.ok) this.settled(work.path, isSteady ? file.identity : 'unsure')
+    else this.declined(work, answer)
   }
 
-  private async hash(file: OpenedFile): Promise<string> {
+  private settled(path: string, sent: Identity | null | 'unsure'): void {
+    this.gate.answered()
+    this.record((journal) => journal.settled(path, sent))
+  }
+
+  /** The hash of the whole file; undefined when it became shorter. */
+  private async hash(file: OpenedFile): Promise<string | undefined> {
     const hasher = new Bun.CryptoHasher('sha256')
     for (let at = 0; at < file.size; ) {
       const read = readSync(file.fd, this.buffer, 0, Math.min(CHUNK_BYTES, file.size - at), at)
-      if (read === 0) break
+      if (read === 0) return undefined
       hasher.update(this.buffer.subarray(0, read))
       at += read
       // Other files and the hooks' socket get their turn between the pieces.
@@ -112,64 +162,74 @@ export class Uploader {
     return hasher.digest('hex')
   }
 
-  private async ask(path: string, init: RequestInit, size = 0): Promise<Response> {
-    const limit = AbortSignal.timeout(ANSWER_MS + size / 1000)
-    const answer = await fetch(this.options.internalUrl + path, {
-      ...init,
-      signal: limit,
-      headers: { ...(init.headers as Record<string, string>), authorization: `Bearer ${this.options.token}` },
-    })
-    await answer.arrayBuffer()
-    return answer
-  }
-
-  private refused(work: Work, answer: Response): void {
-    const { journal, log } = this.options
-    if (REVOKED_STATUSES.includes(answer.status)) {
+  private declined(work: Work, answer: Answer): void {
+    const { status, code } = answer
+    if (this.stopped) return
+    if (REVOKED_STATUSES.includes(status)) {
       this.stop()
       return this.options.onRevoked()
     }
-    // No room may become room: what does not fit is tried again, though not soon.
-    if (answer.status === 413) return journal.postpone(work.path, FULL_WAIT_MS)
-    if (PERMANENT_STATUSES.includes(answer.status)) {
-      log('the server does not take this file', { path: work.path, status: answer.status })
-      return journal.giveUp(work.path, work.seen)
-    }
-    this.postpone(work, { status: answer.status }, Number(answer.headers.get('retry-after') ?? 0) * 1000)
+    if (!PERMANENT_STATUSES.includes(status) && !OF_ONE_PATH.has(status)) return this.fail(work, { status, code }, answer.retryAfterMs)
+    this.gate.answered()
+    // The file may have changed between the hash and the send; room may be made by the person.
+    if (code === 'checksum_mismatch' || OF_ONE_PATH.has(status)) return this.retry(work, { status, code }, answer.retryAfterMs)
+    if (code === 'quota_exceeded') return this.retry(work, { status, code }, Math.min(MAX_FULL_WAIT_MS, FULL_WAIT_MS * 2 ** work.tries))
+    this.options.log.warn('the server does not take this file; it waits until it changes', { path: work.path, status, code })
+    this.record((journal) => journal.refused(work.path, work.seen))
   }
 
-  private postpone(work: Work, why: Record<string, unknown>, atLeastMs = 0): void {
-    const wait = Math.max(atLeastMs, Math.min(MAX_WAIT_MS, 100 * 2 ** Math.min(work.tries, 10))) * (0.75 + Math.random() / 2)
-    if (work.tries % 5 === 0) this.options.log('a file waits to be sent', { path: work.path, ...why, waitMs: Math.round(wait) })
-    this.options.journal.postpone(work.path, wait)
+  /** Later, this path alone. */
+  private retry(work: Work, why: Record<string, unknown>, atLeastMs = 0): void {
+    const waitMs = Math.round(Math.max(atLeastMs, backoffMs(work.tries)))
+    this.unspoken++
+    if (performance.now() > this.silentUntil) {
+      this.options.log.warn('a file waits to be sent', { path: work.path, ...why, waitMs, times: this.unspoken })
+      this.silentUntil = performance.now() + WORDS_EVERY_MS
+      this.unspoken = 0
+    }
+    this.record((journal) => journal.postpone(work.path, waitMs, true))
   }
+
+  /** Later, everything: the server cannot be asked. */
+  private fail(work: Work, why: Record<string, unknown>, atLeastMs = 0): void {
+    if (this.stopped) return
+    const waitMs = this.gate.failed(atLeastMs)
+    if (waitMs !== undefined) this.options.log.warn('the server cannot be reached; files wait', { ...why, waitMs: Math.round(waitMs) })
+    // Behind the others, so that the next try is made with another file.
+    this.record((journal) => journal.postpone(work.path, 0, false))
+  }
+
+  // The watcher makes the folder again or waits for it, and says so.
+  private waitForRoot(work: Work): void {
+    this.rootAwayUntil = performance.now() + ROOT_WAIT_MS
+    this.record((journal) => journal.postpone(work.path, 0, false))
+  }
+
+  private get rootWaitMs(): number {
+    return Math.max(0, this.rootAwayUntil - performance.now())
+  }
+
+  private record(act: (journal: Journal) => void): void {
+    const now = () => act(this.options.journal)
+    try {
+      now()
+    } catch {
+      // @NOTE at most one for each path under way, so few; `wake` tries again and says so.
+      this.unrecorded.push(now)
+    }
+  }
+}
+
+function sizeOf(identity: Identity | null): number {
+  return identity === null ? 0 : Number(identity.slice(0, identity.indexOf(':')))
 }
 
 function readWhole({ fd, size }: OpenedFile): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size)
-  let at = 0
-  while (at < size) {
+  for (let at = 0; at < size; ) {
     const read = readSync(fd, bytes, at, size - at, at)
-    if (read === 0) break
+    if (read === 0) return bytes.subarray(0, at)
     at += read
   }
-  return bytes.subarray(0, at)
-}
-
-// Pulled by the connection as it has room, so a file of any size needs one chunk of memory.
-function streamOf({ fd, size }: OpenedFile): ReadableStream<Uint8Array> {
-  let at = 0
-  return new ReadableStream(
-    {
-      pull(controller) {
-        const chunk = new Uint8Array(Math.min(CHUNK_BYTES, size - at))
-        const read = chunk.byteLength === 0 ? 0 : readSync(fd, chunk, 0, chunk.byteLength, at)
-        at += read
-        if (read > 0) controller.enqueue(chunk.subarray(0, read))
-        if (at >= size) controller.close()
-        else if (read === 0) controller.error(new Error('the file became shorter'))
-      },
-    },
-    { highWaterMark: 1 },
-  )
+  return bytes
 }

@@ -1,139 +1,219 @@
-// Sees every change below a folder: events for speed, scans for certainty.
-import { type BigIntStats, existsSync, type FSWatcher, lstatSync, mkdirSync, readdirSync, statSync, watch } from 'node:fs'
-import { join } from 'node:path'
-import { pathProblem } from '../src/lib/paths.ts'
-import type { Identity, Journal } from './journal.ts'
-import { identityOf } from './open.ts'
+// Sees every change below a folder: events for speed, comparisons for certainty.
+import { type FSWatcher, lstatSync, mkdirSync, statSync, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Logger } from '../src/lib/logger.ts'
+import { escapeName, isBelow } from '../src/lib/paths.ts'
+import type { Journal, Observation } from './journal.ts'
+import { type Found, look, RootUnreachable } from './open.ts'
+import { differences, isIgnored, type ScanNotes, seenOfSeveral } from './scan.ts'
 
-const HANDLE_EVERY_MS = 25
+const GATHER_MS = 10
+const POLL_MS = 1000
 const SCAN_EVERY_MS = 30_000
+// With folders that the system does not watch, comparisons are all there is.
+const BLIND_SCAN_EVERY_MS = 5000
+const PORTION = 500
 const MAX_DIRTY = 50_000
+const MAX_AGAIN = 500
+const AGAIN_TIMES = 5
+// Bytes that are not UTF-8, what paths cannot hold, and what looks as if it were escaped.
+const ODD = /[\r\n\\%\ufffd]|^[A-Za-z]:/
 
-/** Time before a first change of a file is sent. */
-export const QUIET_MS = 50
+interface Options {
+  root: string
+  journal: Journal
+  log: Logger
+  /** The journal has new work. */
+  onChange: () => void
+}
 
-/** Watches a folder and keeps the journal's `seen` column true. */
+/** Watches a folder and keeps what the journal has seen true. */
 export class Watcher {
   private watcher?: FSWatcher
+  private watched = ''
+  private blind = false
   private readonly dirty = new Set<string>()
-  private handling?: ReturnType<typeof setTimeout>
-  private scanning: ReturnType<typeof setInterval>
-  private scanWanted = false
-  private rootIdentity = ''
+  private dirtySince = 0
+  private scanWanted = true
+  private lastScan = 0
+  private gathering?: ReturnType<typeof setTimeout>
+  private working?: Promise<void>
+  private complaint = ''
+  private readonly again = new Map<string, number>()
+  private readonly polling: ReturnType<typeof setInterval>
+  private readonly notes: ScanNotes = {
+    several: (path) => this.lookAgain(path),
+    unreadable: (path, error) => this.complain('a part of the folder cannot be read', { path, error: String(error) }),
+  }
 
-  constructor(
-    private readonly root: string,
-    private readonly journal: Journal,
-    private readonly onChange: () => void,
-  ) {
-    this.scanning = setInterval(() => this.later(true), SCAN_EVERY_MS)
-    this.begin()
+  constructor(private readonly options: Options) {
+    this.polling = setInterval(() => this.poll(), POLL_MS)
+    this.later()
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.scanning)
-    clearTimeout(this.handling)
+    clearInterval(this.polling)
+    clearTimeout(this.gathering)
     this.watcher?.close()
   }
 
-  // Watch first, then look at everything: nothing falls between the two.
-  private begin(): void {
-    this.watcher?.close()
-    try {
-      mkdirSync(this.root, { recursive: true })
-      this.rootIdentity = folderIdentity(this.root)
-      this.watcher = watch(this.root, { recursive: true }, (_event, name) => {
-        // No name means that the queue ran over: everything may have changed.
-        if (name === null || this.dirty.size >= MAX_DIRTY) return this.later(true)
-        this.dirty.add(name)
-        this.later(false)
+  /** Looks at one path now. Throws RootUnreachable. */
+  lookAt(path: string): void {
+    const seen: Observation[] = []
+    this.note(path, look(this.options.root, path), seen)
+    this.journal(seen, this.options.journal.now())
+  }
+
+  /** Compares everything once more; resolves when the journal is true. */
+  async settle(): Promise<void> {
+    this.scanWanted = true
+    await this.working
+    await this.work()
+  }
+
+  private later(): void {
+    this.gathering ??= setTimeout(() => {
+      this.gathering = undefined
+      this.working ??= this.work().finally(() => {
+        this.working = undefined
+        if (this.dirty.size > 0) this.later()
       })
-      this.watcher.on('error', () => this.later(true))
-    } catch {
-      // @NOTE the folder cannot be watched now; the next scan tries again.
-      this.rootIdentity = ''
+    }, GATHER_MS)
+  }
+
+  private poll(): void {
+    for (const [path, times] of this.again) {
+      this.changed(path)
+      if (times < AGAIN_TIMES) this.again.set(path, times + 1)
+      else this.again.delete(path)
     }
-    this.later(true)
+    const age = performance.now() - this.lastScan
+    if (age > (this.blind ? BLIND_SCAN_EVERY_MS : SCAN_EVERY_MS)) this.scanWanted = true
+    // Also finds out that the folder itself went away, of which there is no event.
+    this.later()
   }
 
-  private later(scan: boolean): void {
-    this.scanWanted ||= scan
-    this.handling ??= setTimeout(() => {
-      this.handling = undefined
-      this.handle()
-    }, HANDLE_EVERY_MS)
+  private changed(path: string): void {
+    if (this.dirty.size === 0) this.dirtySince = performance.now()
+    if (path === '' || this.dirty.size >= MAX_DIRTY) this.scanWanted = true
+    else this.dirty.add(path)
+    this.later()
   }
 
-  private handle(): void {
-    if (!existsSync(this.root) || folderIdentity(this.root) !== this.rootIdentity) return this.begin()
-    const names = [...this.dirty]
-    this.dirty.clear()
-    const seen = new Map<string, Identity | null>()
-    if (this.scanWanted) {
-      this.scanWanted = false
-      this.lookBelow('', seen)
-    } else for (const name of names) this.lookAt(name, seen)
-    if (seen.size === 0) return
-    this.journal.observe(seen, QUIET_MS)
-    this.onChange()
+  private lookAgain(path: string): void {
+    // The other name is often gone in a moment, and nothing tells when.
+    if (this.again.size < MAX_AGAIN && !this.again.has(path)) this.again.set(path, 0)
   }
 
-  private lookAt(path: string, seen: Map<string, Identity | null>): void {
-    const stat = statOf(join(this.root, path))
-    // A name that is a folder now may have been a file, and what lay below it may have gone: look at all of it.
-    if (stat?.isDirectory()) return this.lookBelow(path, seen, true)
-    for (const gone of this.journal.known(path)) seen.set(gone, null)
-    if (ignored(path)) return
-    seen.set(path, stat && isPlain(stat) ? identityOf(stat) : null)
+  private async work(): Promise<void> {
+    try {
+      if (!this.rootIsWatched()) return
+      const at = Math.min(performance.now(), this.dirtySince)
+      const names = [...this.dirty]
+      this.dirty.clear()
+      if (this.scanWanted) {
+        this.scanWanted = false
+        this.lastScan = performance.now()
+        this.complaint = ''
+        await this.compare('')
+      } else if (names.length > 0) await this.lookAtAll(names.sort(), at)
+    } catch (error) {
+      // Nothing is lost: everything is looked at again.
+      this.scanWanted = true
+      if (!(error instanceof RootUnreachable)) this.complain('changes cannot be noted now', { error: String(error) })
+    }
   }
 
-  private lookBelow(folder: string, seen: Map<string, Identity | null>, wasName = false): void {
-    const missing = new Set(this.journal.known(folder))
-    if (wasName) seen.set(folder, null)
-    const open = [folder]
-    for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      for (const entry of entriesOf(join(this.root, at))) {
-        const path = at === '' ? entry : `${at}/${entry}`
-        const stat = statOf(join(this.root, path))
-        if (stat?.isDirectory()) {
-          if (!pathProblem(path)) open.push(path)
-        } else if (stat && isPlain(stat) && !ignored(path)) {
-          missing.delete(path)
-          seen.set(path, identityOf(stat))
-        }
+  private async lookAtAll(names: string[], at: number): Promise<void> {
+    let seen: Observation[] = []
+    let compared: string | undefined
+    for (const [index, path] of names.entries()) {
+      if (compared !== undefined && isBelow(path, compared)) continue
+      const found = look(this.options.root, path)
+      this.note(path, found, seen)
+      if (found.kind === 'folder' || seen.length >= PORTION || index === names.length - 1) {
+        this.journal(seen, at)
+        seen = []
+        await Bun.sleep(0)
+      }
+      // A new folder may have been filled before it was watched; a renamed one has other content now.
+      if (found.kind === 'folder') {
+        compared = path
+        await this.compare(path)
       }
     }
-    for (const path of missing) seen.set(path, null)
+    this.journal(seen, at)
+  }
+
+  private note(path: string, found: Found, seen: Observation[]): void {
+    const { journal } = this.options
+    if (found.kind === 'unknown') return this.notes.unreadable(path, found.error)
+    if (found.kind !== 'folder') for (const row of journal.below(path, '', Number.MAX_SAFE_INTEGER)) seen.push([row.path, null])
+    if (found.kind === 'several') this.lookAgain(path)
+    if (isIgnored(path) || found.kind === 'folder' || found.kind === 'absent') seen.push([path, null])
+    else seen.push([path, found.kind === 'file' ? found.identity : seenOfSeveral(journal.seen(path), found.identity)])
+  }
+
+  private async compare(folder: string): Promise<void> {
+    for (const portion of differences(this.options.root, folder, this.options.journal, this.notes)) {
+      this.journal(portion, performance.now())
+      await Bun.sleep(0)
+    }
+  }
+
+  private journal(seen: Observation[], at: number): void {
+    if (seen.length > 0 && this.options.journal.observe(seen, at) > 0) this.options.onChange()
+  }
+
+  private rootIsWatched(): boolean {
+    const { root, journal, log } = this.options
+    try {
+      const parent = statSync(dirname(root))
+      if (!lstatSync(root, { throwIfNoEntry: false })) mkdirSync(root)
+      const stat = lstatSync(root)
+      if (!stat.isDirectory()) throw new Error('it is not a folder')
+      const place = `${parent.dev}:${parent.ino}:${stat.dev}`
+      const before = journal.fact('place')
+      if (before !== place) {
+        journal.fact('place', place)
+        // Another disk lies here now, or none: that says nothing about the files of the first.
+        if (before !== undefined) journal.forget()
+        if (before !== undefined) log.warn('the folder lies elsewhere now; nothing that was sent is removed')
+      }
+      if (this.watched !== `${stat.dev}:${stat.ino}`) this.watchRoot(`${stat.dev}:${stat.ino}`)
+      return true
+    } catch (error) {
+      this.watched = ''
+      this.complain('the folder cannot be watched now', { folder: root, error: String(error) })
+      return false
+    }
+  }
+
+  // Watch first, then compare everything: nothing falls between the two.
+  private watchRoot(identity: string): void {
+    this.watcher?.close()
+    this.watched = identity
+    this.blind = false
+    this.scanWanted = true
+    this.watcher = watch(this.options.root, { recursive: true }, (_event, name) => this.changed(name === null ? '' : pathOfEvent(name)))
+    this.watcher.on('error', (error) => {
+      this.blind = true
+      this.scanWanted = true
+      this.complain('the system watches no more folders; changes there are found more slowly', { error: String(error) })
+    })
+  }
+
+  private complain(message: string, fields: Record<string, unknown>): void {
+    const complaint = `${message} ${fields.error}`
+    if (complaint !== this.complaint) this.options.log.warn(message, fields)
+    this.complaint = complaint
   }
 }
 
-/** Names that are never sent: what editors and Claude Code write only to rename it, and what is no valid path. */
-export function ignored(path: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return pathProblem(path) !== undefined || /~$|\.sw[a-p]$|\.tmp\.\d+(\.[0-9a-f]+)?$|^\.nfs[0-9a-f]+$/.test(name)
-}
-
-function isPlain(stat: BigIntStats): boolean {
-  return stat.isFile() && stat.nlink === 1n
-}
-
-function statOf(path: string): BigIntStats | undefined {
-  try {
-    return lstatSync(path, { bigint: true })
-  } catch {
-    return undefined
-  }
-}
-
-function entriesOf(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
-}
-
-function folderIdentity(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat ? `${stat.dev}:${stat.ino}` : ''
+/** Path of an event's name; the nearest folder whose name is certain where the name is not UTF-8. */
+function pathOfEvent(name: string): string {
+  if (!ODD.test(name)) return name
+  const parts = name.split('/')
+  const uncertain = parts.findIndex((part) => part.includes('\ufffd'))
+  return (uncertain < 0 ? parts : parts.slice(0, uncertain)).map((part, index) => escapeName(part, index === 0)).join('/')
 }
