@@ -52,10 +52,15 @@ export function openDatabase({ url, poolSize, poolWaitMs, statementTimeoutMs, lo
   }
 }
 
-/** A postgres.js client for a URL; `socket=DIR` in the query connects through the Unix socket in that folder. */
+/** A postgres.js client for a URL; `socket=DIR` in the query connects through the Unix socket in that folder. Arrays are no parameters. */
 export function connect(url: string, options: postgres.Options<Record<string, never>> = {}): postgres.Sql {
-  // The driver's own pause between attempts grows to 20 s; a database that is back must be in use at once.
-  const defaults = { connect_timeout: CONNECT_TIMEOUT_S, backoff: (retries: number) => Math.min(RETRY_MAX_S, 0.02 * 2 ** retries) }
+  const defaults = {
+    connect_timeout: CONNECT_TIMEOUT_S,
+    // The driver's own pause between attempts grows to 20 s; a database that is back must be in use at once.
+    backoff: (retries: number) => Math.min(RETRY_MAX_S, 0.02 * 2 ** retries),
+    // The driver would ask for the array types on every connection, and nobody could catch the failure of that.
+    fetch_types: false,
+  }
   const socket = /[?&]socket=([^&]+)/.exec(url)
   if (!socket) return postgres(url, { ...defaults, ...options })
   const folder = decodeURIComponent(socket[1] ?? '')

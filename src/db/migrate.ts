@@ -123,7 +123,7 @@ async function step(
 
 async function alone<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   // One connection: the lock belongs to the session that runs the migrations and dies with it.
-  const sql = connect(url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 10, fetch_types: false, onnotice() {} })
+  const sql = connect(url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 10, onnotice() {} })
   try {
     await sql`select pg_advisory_lock(${LOCK})`
     await sql`create table if not exists schema_migrations (version int primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`

@@ -73,7 +73,7 @@ async function prepareExternal(url: string): Promise<Server> {
 }
 
 async function administer(url: string, statement: string): Promise<void> {
-  const sql = connect(url, { max: 1, fetch_types: false, onnotice() {} })
+  const sql = connect(url, { max: 1, onnotice() {} })
   try {
     await sql.unsafe(statement)
   } finally {
