@@ -1,16 +1,28 @@
 // Builds the browser's part into static/dist: bundles with hashed names, compressed, and a manifest of the names.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
 const ROOT = import.meta.dir
+const STYLES = ['css/tokens.css', 'css/components.css', 'css/layout.css', 'css/pages.css']
+const PLAIN = ['icons.svg', 'favicon.svg', 'csp-style.js']
 
-/** Builds everything. Throws with the bundler's messages. */
+/** Builds everything. `manifest.json` maps logical names ("app.js") to file names. Throws with the bundler's messages. */
 export async function buildStatic({ outdir = join(ROOT, 'dist') }: { outdir?: string } = {}): Promise<void> {
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
+  const manifest: Record<string, string> = {}
+  // One after the other: bundled together they would share a third file, one more round trip for both.
+  for (const entry of ['islands/app.ts', 'islands/gate.ts']) manifest[basename(entry).replace(/ts$/, 'js')] = await bundle(join(ROOT, entry), outdir)
+  for (const name of PLAIN) manifest[name] = write(outdir, name, readFileSync(join(ROOT, name), 'utf8'))
+  manifest['styles.css'] = write(outdir, 'styles.css', styles())
+  for (const name of readdirSync(outdir)) compress(join(outdir, name))
+  writeFileSync(join(outdir, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+async function bundle(entry: string, outdir: string): Promise<string> {
   const result = await Bun.build({
-    entrypoints: [join(ROOT, 'islands/app.ts')],
+    entrypoints: [entry],
     outdir,
     target: 'browser',
     format: 'esm',
@@ -19,23 +31,25 @@ export async function buildStatic({ outdir = join(ROOT, 'dist') }: { outdir?: st
     naming: { entry: '[name]-[hash].[ext]', chunk: '[name]-[hash].[ext]', asset: '[name]-[hash].[ext]' },
     publicPath: '/static/',
   })
-  if (!result.success) throw new Error(result.logs.map(String).join('\n'))
-  const manifest: Record<string, string> = {}
-  for (const name of readdirSync(outdir)) {
-    if (/^app-[a-z0-9]+\.js$/.test(name)) manifest['app.js'] = name
-  }
-  for (const name of ['icons.svg', 'csp-style.js']) manifest[name] = write(outdir, name, readFileSync(join(ROOT, name), 'utf8'))
-  manifest['styles.css'] = write(outdir, 'styles.css', styles())
-  for (const name of readdirSync(outdir)) compress(join(outdir, name))
-  writeFileSync(join(outdir, 'manifest.json'), JSON.stringify(manifest, null, 2))
+  const main = result.outputs.find((output) => output.kind === 'entry-point')
+  if (!result.success || !main) throw new Error(result.logs.map(String).join('\n'))
+  return basename(main.path)
 }
 
-// Joined as they are: the bundler would rewrite light-dark(), and an element could no longer choose its own theme.
+// Joined, not bundled: a bundler rewrites light-dark(), and an element could no longer choose its own theme.
 function styles(): string {
-  const own = ['tokens', 'components', 'layout', 'terminal'].map((name) => readFileSync(join(ROOT, 'css', `${name}.css`), 'utf8'))
-  const [tokens = '', ...rest] = own
+  const [tokens = '', ...rest] = STYLES.map((name) => readFileSync(join(ROOT, name), 'utf8'))
   const xterm = readFileSync(join(ROOT, '..', 'node_modules', '@xterm', 'xterm', 'css', 'xterm.css'), 'utf8')
-  return [tokens, `@layer components {\n${xterm}}\n`, ...rest].join('\n')
+  return squeezed([tokens, `@layer components {${xterm}}`, ...rest].join('\n'))
+}
+
+function squeezed(css: string): string {
+  return css
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/\s+/g, ' ')
+    .replace(/ ?([{};]) ?/g, '$1')
+    .replace(/, /g, ',')
+    .trim()
 }
 
 function write(outdir: string, name: string, text: string): string {

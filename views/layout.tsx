@@ -1,11 +1,23 @@
 // The document around every page: the signed-out gate, and the app with sidebar and phone menu.
 import type { Children } from '@kitajs/html'
-import { AgentListView } from './agents/list.tsx'
-import { Icon } from './components/basics.tsx'
+import { Icon, IconButton } from './components/icon.tsx'
+import { ConfirmDialog, KeysDialog, Palette, Toasts } from './dialogs.tsx'
 import type { AgentList, PageFrame, Viewer } from './model.ts'
+import { Navigation, type Section } from './navigation.tsx'
 
-/** A whole document. `bodyClass` is `gate` for signed-out pages. */
-export function Document({ frame, title, bodyClass, children }: { frame: PageFrame; title: string; bodyClass?: string; children: Children }) {
+// Read once by htmx when it loads. User content must not be able to speak to it (`data-hx-*`), and a live change leaves
+// alone what belongs to the person: what is open, what is unfolded.
+const HTMX = JSON.stringify({ prefix: '', includeIndicatorCSS: false, transitions: false, morphIgnore: ['data-htmx-powered', 'open', 'aria-expanded'] })
+
+interface DocumentProps {
+  frame: PageFrame
+  title: string
+  script: 'app.js' | 'gate.js'
+  children: Children
+}
+
+/** A whole document. Only its head holds scripts: parts that htmx swaps in later could not run theirs. */
+function Document({ frame, title, script, children }: DocumentProps) {
   return (
     <>
       {'<!doctype html>'}
@@ -13,13 +25,21 @@ export function Document({ frame, title, bodyClass, children }: { frame: PageFra
         <head>
           <meta charset="utf-8" />
           <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content" />
-          <title safe>{`${title} · SAC`}</title>
-          <link rel="icon" href="data:," />
+          <meta name="color-scheme" content={frame.theme === 'system' ? 'light dark' : frame.theme} />
+          <title safe>{title}</title>
+          <link rel="icon" type="image/svg+xml" href={frame.asset('favicon.svg')} />
           <link rel="stylesheet" href={frame.asset('styles.css')} />
-          <script nonce={frame.nonce} src={frame.asset('csp-style.js')} />
-          <script type="module" src={frame.asset('app.js')} />
+          {script === 'app.js' ? (
+            <>
+              <meta name="htmx-config" content={HTMX} />
+              <script nonce={frame.nonce} src={frame.asset('csp-style.js')} />
+            </>
+          ) : (
+            ''
+          )}
+          <script type="module" src={frame.asset(script)} />
         </head>
-        <body class={bodyClass}>{children as 'safe'}</body>
+        {children as 'safe'}
       </html>
     </>
   )
@@ -28,12 +48,18 @@ export function Document({ frame, title, bodyClass, children }: { frame: PageFra
 /** Sign-in, registration and errors: one column in the middle. */
 export function Gate({ frame, title, children }: { frame: PageFrame; title: string; children: Children }) {
   return (
-    <Document frame={frame} title={title} bodyClass="gate">
-      <main>{children as 'safe'}</main>
-      <footer>
-        <span>SAC 1.0</span>
-        {frame.organisation ? <span safe>{`Run by ${frame.organisation}`}</span> : ''}
-      </footer>
+    <Document frame={frame} title={`${title} · SAC`} script="gate.js">
+      <body>
+        <div class="gate">
+          <main class="gate-main" id="main" tabindex="-1" hx-history-elt>
+            {children as 'safe'}
+          </main>
+          <footer>
+            <span>SAC 1.0</span>
+            {frame.organisation ? <span safe>{`Run by ${frame.organisation}`}</span> : ''}
+          </footer>
+        </div>
+      </body>
     </Document>
   )
 }
@@ -43,7 +69,9 @@ interface ShellProps {
   title: string
   viewer: Viewer
   list: AgentList
-  section: 'workbench' | 'account' | 'agent'
+  section: Section
+  /** The page's own heading is hidden on phones: the top bar then holds it. */
+  headingInTopbar?: boolean
   /** Right end of the phone's top bar. */
   corner?: Children
   /** Query of the page's event stream. */
@@ -51,105 +79,74 @@ interface ShellProps {
   children: Children
 }
 
+// Links and forms change the main part only, so that terminals live on beside it. Refused forms are handled in
+// static/islands/navigation.ts.
+const BOOST = { 'hx-boost:inherited': "target:#main select:#main swap:'outerHTML show:none'" }
+
 /** The signed-in app: navigation and agents on the left, the page on the right. */
-export function Shell({ frame, title, viewer, list, section, corner, events = '', children }: ShellProps) {
+export function Shell({ frame, title, viewer, list, section, headingInTopbar, corner, events = '', children }: ShellProps) {
+  const waiting = list.cards.filter((card) => card.state === 'needs-you').length
+  const Heading = headingInTopbar ? 'h1' : 'strong'
   return (
-    <Document frame={frame} title={title}>
-      <a class="button skip" href="#main">
-        Skip to content
-      </a>
-      <div class="app">
-        <header class="topbar">
-          <button class="button icon-only quiet" type="button" aria-label="Menu" {...{ command: 'show-modal', commandfor: 'menu' }}>
-            <Icon name="menu" />
-          </button>
-          <strong class="grow truncate" safe>
-            {title}
-          </strong>
-          {corner as 'safe'}
-        </header>
-        <aside class="sidebar" aria-label="Navigation and agents">
-          <Navigation frame={frame} viewer={viewer} list={list} section={section} place="side" />
-        </aside>
-        <main class="main" id="main" tabindex="-1">
-          {children as 'safe'}
-        </main>
-      </div>
-      <dialog class="drawer start sidebar" id="menu" aria-label="Menu" {...{ closedby: 'any' }}>
-        <Navigation frame={frame} viewer={viewer} list={list} section={section} place="menu" />
-      </dialog>
-      <dialog class="dialog" id="confirm" aria-labelledby="confirm-question">
-        <form method="dialog" class="stack pad">
-          <p id="confirm-question" data-question />
-          <div class="row">
-            <button class="button end" type="submit" value="no" autofocus>
-              Cancel
-            </button>
-            <button class="button danger solid" type="submit" value="yes">
-              Go on
-            </button>
-          </div>
-        </form>
-      </dialog>
-      <div class="visually-hidden" role="status" id="live" />
-      <div
-        id="stream"
-        hidden
-        hx-swap="none"
-        {...{ 'hx-sse:connect': `/events${events}`, 'hx-trigger': 'load, every 5s', 'hx-status:4xx': 'swap:none', 'hx-status:5xx': 'swap:none' }}
-      />
+    <Document frame={frame} title={`${waiting > 0 ? `(${waiting}) ` : ''}${title} · SAC`} script="app.js">
+      <body {...BOOST}>
+        <a class="button skip" href="#main">
+          Skip to content
+        </a>
+        <div class="app">
+          <aside class="sidebar" aria-label="Navigation and agents">
+            <Navigation frame={frame} viewer={viewer} list={list} section={section} place="side" />
+          </aside>
+          <main class="main" id="main" tabindex="-1" hx-history-elt>
+            <header class="topbar">
+              <IconButton icon="menu" label="Menu" more={{ command: 'show-modal', commandfor: 'menu' }} />
+              <Heading class="grow truncate" safe>
+                {title}
+              </Heading>
+              {corner as 'safe'}
+            </header>
+            {children as 'safe'}
+            <EventStream query={events} />
+          </main>
+        </div>
+        <div id="dock" hidden />
+        <dialog class="drawer start sidebar" id="menu" aria-label="Menu" closedby="any">
+          <Navigation frame={frame} viewer={viewer} list={list} section={section} place="menu" />
+        </dialog>
+        <ConfirmDialog />
+        <Palette />
+        <KeysDialog />
+        <Toasts />
+        <div class="visually-hidden" role="status" id="live" />
+      </body>
     </Document>
   )
 }
 
-function Navigation({ frame, viewer, list, section, place }: { frame: PageFrame; viewer: Viewer; list: AgentList; section: ShellProps['section']; place: 'side' | 'menu' }) {
-  const menu = `account-${place}`
-  return (
-    <>
-      <a class="brand" href="/">
-        <Icon name="logo" />
-        SAC <small safe>{frame.organisation}</small>
-      </a>
-      <nav class="nav" aria-label="Main">
-        <a href="/" aria-current={section === 'workbench' ? 'page' : undefined}>
-          <Icon name="square-terminal" />
-          Workbench
-        </a>
-      </nav>
-      <AgentListView list={list} place={place} />
-      <button class="account" type="button" aria-label={`Account: ${viewer.displayName}`} {...{ popovertarget: menu }}>
-        <span class="avatar" safe>
-          {initials(viewer.displayName)}
-        </span>
-        <div class="truncate">
-          <span safe>{viewer.displayName}</span>
-          <small class="truncate" safe>
-            {viewer.email}
-          </small>
-        </div>
-        <Icon name="chevrons-up-down" small />
-      </button>
-      <div class="menu" id={menu} role="menu" {...{ popover: 'auto' }}>
-        <a role="menuitem" href="/account">
-          <Icon name="user" />
-          Account
-        </a>
-        <hr />
-        <form method="post" action="/logout">
-          <button role="menuitem" type="submit">
-            <Icon name="log-out" />
-            Sign out
-          </button>
-        </form>
-      </div>
-    </>
-  )
+// One stream per page. It lies inside the main part: another page brings another stream, the old one ends with its page.
+function EventStream({ query }: { query: string }) {
+  const attributes = {
+    'hx-sse:connect': `/events${query}`,
+    'hx-trigger': 'load, every 5s',
+    'hx-config': 'sse.reconnectMaxDelay:10s',
+    'hx-status:4xx': 'swap:none',
+    'hx-status:5xx': 'swap:none',
+  }
+  return <div id="stream" hidden hx-swap="none" {...attributes} />
 }
 
-function initials(name: string): string {
-  const parts = name.trim().split(/\s+/)
-  return [parts[0], parts.length > 1 ? parts.at(-1) : '']
-    .map((part) => [...(part ?? '')][0] ?? '')
-    .join('')
-    .toUpperCase()
+/** Mark, heading and sentence at the top of a gate page; `number` is the status of an error. */
+export function GateHead({ title, text, number }: { title: string; text?: string; number?: number }) {
+  return (
+    <div class="gate-head">
+      <Icon name="logo" />
+      <div class="stack tight">
+        {number ? <span class="muted num">{number}</span> : ''}
+        <h1 tabindex="-1" safe>
+          {title}
+        </h1>
+        {text ? <p safe>{text}</p> : ''}
+      </div>
+    </div>
+  )
 }

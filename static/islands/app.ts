@@ -1,31 +1,41 @@
-// Entry of the pages' scripts: htmx, Alpine and our islands. The terminal's code comes later and only where it is needed.
-import htmx from 'htmx.org'
-import 'htmx.org/dist/ext/hx-sse.js'
+// Entry of the signed-in pages: htmx, Alpine and our islands. The terminal's code comes later and only where it is needed.
+import './htmx.ts'
 import Alpine from '@alpinejs/csp'
-import { copyButton, elapsed, envRows, passwordReveal, presetFill, sideResizer, sideToggle } from './components.ts'
-import { confirmBeforeRequests, confirmBeforeSubmits } from './confirm.ts'
+import { agentForm } from './agent-form.ts'
+import { initClocks } from './clocks.ts'
+import { initConfirm } from './confirm.ts'
+import { initDock } from './dock.ts'
+import { initFields } from './fields.ts'
+import { initGuard } from './guard.ts'
+import { initLive } from './live.ts'
+import { initMenus } from './menus.ts'
+import { initNavigation } from './navigation.ts'
+import { initOutputTree } from './output-tree.ts'
+import { initResizers } from './resizers.ts'
+import { initShortcuts } from './shortcuts.ts'
+import { initSide } from './side.ts'
+import { tabs } from './tabs.ts'
+import { initTheme } from './theme.ts'
+import { initToasts } from './toasts.ts'
 
-Object.assign(htmx.config, { prefix: '', morphIgnore: ['data-htmx-powered', 'open'], transitions: false })
+// The extension that keeps Alpine's state through live changes looks for it there.
 Object.assign(window, { Alpine })
-Alpine.data('passwordReveal', passwordReveal)
-Alpine.data('envRows', envRows)
-Alpine.data('presetFill', presetFill)
-Alpine.data('sideResizer', sideResizer)
-Alpine.data('sideToggle', sideToggle)
-Alpine.data('elapsed', elapsed)
-Alpine.data('copyButton', copyButton)
+Alpine.data('agentForm', agentForm)
+Alpine.data('tabs', tabs)
 Alpine.start()
-confirmBeforeRequests()
-confirmBeforeSubmits()
 
-// An ended login answers the stream with 401: the page then shows the sign-in.
-document.addEventListener('htmx:sse:error', (event) => {
-  if ((event as CustomEvent<{ status?: number }>).detail?.status === 401) location.assign('/login')
-})
-
-const idle = window.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 50))
-if (document.querySelector('x-term')) idle(() => void import('../terminal/x-term.ts'))
-// A terminal that arrives with a swap (after a start) needs the code then.
-document.addEventListener('htmx:after:swap', () => {
-  if (document.querySelector('x-term')) void import('../terminal/x-term.ts')
-})
+// The order matters where several hear the same event: questions first, and the terminal is placed before focus moves.
+initConfirm()
+initGuard()
+initDock()
+initNavigation()
+initLive()
+initOutputTree()
+initFields()
+initToasts()
+initMenus()
+initSide()
+initShortcuts()
+initResizers()
+initClocks()
+initTheme()

@@ -1,39 +1,59 @@
 // One dialog that asks before something is done for good, instead of the browser's own.
+import { onHtmx } from './htmx.ts'
+import { find } from './page.ts'
 
-/** Asks in a dialog; focus begins on Cancel. Resolves to the answer. */
-function ask(question: string, verb: string): Promise<boolean> {
-  const dialog = document.querySelector<HTMLDialogElement>('#confirm')
-  if (!dialog) return Promise.resolve(window.confirm(question))
-  const text = dialog.querySelector('[data-question]')
-  const button = dialog.querySelector('[value="yes"]')
-  if (text) text.textContent = question
-  if (button) button.textContent = verb
+export interface Question {
+  title: string
+  /** What is kept and what is lost. */
+  text?: string
+  /** The verb of the button that does it. */
+  verb?: string
+  /** Cannot be undone: the button is red. */
+  danger?: boolean
+}
+
+/** Asks; focus begins on Cancel and returns to where it was. Resolves to the answer; closing is no. */
+export function ask({ title, text = '', verb = 'Go on', danger = false }: Question): Promise<boolean> {
+  const dialog = find<HTMLDialogElement>('#confirm')
+  const yes = dialog && find<HTMLButtonElement>('[value=yes]', dialog)
+  if (!dialog || !yes || dialog.open) return Promise.resolve(false)
+  for (const [id, words] of [
+    ['#confirm-title', title],
+    ['#confirm-text', text],
+  ] as const) {
+    const place = find(id, dialog)
+    if (place) place.textContent = words
+  }
+  yes.textContent = verb
+  yes.className = `button ${danger ? 'danger solid' : 'primary'}`
   dialog.returnValue = ''
   dialog.showModal()
   return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }))
 }
 
-/** For requests that htmx makes from elements with `hx-confirm`. */
-export function confirmBeforeRequests(): void {
-  document.addEventListener('htmx:confirm', (event) => {
+/** Forms with `data-confirm` and requests with `hx-confirm` ask first. */
+export function initConfirm(): void {
+  const agreed = new WeakSet<HTMLFormElement>()
+  // In the capture phase: before htmx hears of the submit.
+  document.addEventListener(
+    'submit',
+    (event) => {
+      const form = event.target
+      if (!(form instanceof HTMLFormElement) || !form.dataset.confirm || agreed.delete(form)) return
+      event.preventDefault()
+      event.stopImmediatePropagation()
+      const { submitter } = event
+      const { confirm: title, consequence: text, verb, danger } = form.dataset
+      void ask({ title, text, verb, danger: danger !== undefined }).then((yes) => {
+        if (!yes) return
+        agreed.add(form)
+        form.requestSubmit(submitter)
+      })
+    },
+    true,
+  )
+  onHtmx('htmx:confirm', ({ ctx, issueRequest, dropRequest }, event) => {
     event.preventDefault()
-    const { ctx, issueRequest, dropRequest } = (
-      event as unknown as CustomEvent<{ ctx: { confirm: string; sourceElement: HTMLElement }; issueRequest(): void; dropRequest(): void }>
-    ).detail
-    void ask(ctx.confirm, ctx.sourceElement.dataset.verb ?? 'Go on').then((yes) => (yes ? issueRequest() : dropRequest()))
-  })
-}
-
-/** For plain forms with `data-confirm`. */
-export function confirmBeforeSubmits(): void {
-  document.addEventListener('submit', (event) => {
-    const form = event.target as HTMLFormElement
-    if (!form.dataset.confirm || form.dataset.confirmed) return
-    event.preventDefault()
-    void ask(form.dataset.confirm, form.dataset.verb ?? 'Go on').then((yes) => {
-      if (!yes) return
-      form.dataset.confirmed = '1'
-      form.requestSubmit()
-    })
+    void ask({ title: ctx.confirm ?? '', verb: ctx.sourceElement.dataset.verb }).then((yes) => (yes ? issueRequest() : dropRequest()))
   })
 }

@@ -1,51 +1,76 @@
-// The terminal's socket: greeting, frames, flow control, and coming back after every kind of loss.
+// The terminal's socket: greeting, frames, and coming back after every kind of loss.
 
-export interface TerminalStatus {
+/** What the server tells about the stream; see the terminal's wire format. */
+export interface StreamStatus {
   stream: string
+  /** Offset of the next output byte. */
   offset: number
+  /** Bytes that this page will never see. */
   skipped: number
+  /** The screen must be cleared before the bytes that follow. */
   reset: boolean
   viewers: number
   state: 'connecting' | 'live' | 'ended'
 }
 
-export type LinkState = { kind: 'connecting' } | { kind: 'connected' } | { kind: 'waiting'; seconds: number } | { kind: 'closed'; reason: string; signedOut?: boolean }
+export type LinkState =
+  | { kind: 'connecting' }
+  | { kind: 'connected' }
+  | { kind: 'waiting'; seconds: number }
+  /** It does not come back by itself; `again` tells whether a press on a button may help. */
+  | { kind: 'closed'; reason: string; again: boolean; signedOut?: boolean }
 
 interface Events {
   size(): { columns: number; rows: number }
   output(bytes: Uint8Array): void
-  status(status: TerminalStatus): void
+  status(status: StreamStatus): void
   state(state: LinkState): void
 }
 
 const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 15_000
-const FINAL: Record<number, string> = {
-  4403: 'You may not open this terminal.',
-  4429: 'Too many tabs show this terminal. Close one, then reload.',
-  1003: 'The page and the server do not understand each other. Reload the page.',
+const RESTART_WAIT_MS = 300
+const HELD_MS = 3000
+const GONE = 'This agent is not running any more.'
+const FINAL: Record<number, { reason: string; again: boolean }> = {
+  1000: { reason: 'The terminal was closed.', again: true },
+  1003: { reason: 'This page is older than the server. Load it again.', again: false },
+  1008: { reason: 'The server closed the terminal.', again: true },
+  4403: { reason: 'You may not open this terminal.', again: false },
+  4404: { reason: GONE, again: false },
+  4408: { reason: 'The terminal was closed because nobody used it.', again: true },
+  4429: { reason: 'Too many tabs show terminals. Close some, then connect again.', again: true },
 }
 
+const OUTPUT = 0x30
+const STATUS = 0x73
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** Keeps one terminal connected as long as the element lives. */
+/** Keeps one terminal connected until it is closed. A reconnect asks only for what was missed. */
 export class TerminalConnection {
   private socket?: WebSocket
   private stream = ''
   private offset = 0
   private tries = 0
+  private liveSince = Number.POSITIVE_INFINITY
   private timer = 0
   private ended = false
+  private readonly wake = () => {
+    if (this.timer !== 0 && !document.hidden) this.retryNow()
+  }
 
   constructor(
-    private readonly url: string,
+    private readonly path: string,
     private readonly events: Events,
   ) {
+    window.addEventListener('online', this.wake)
+    document.addEventListener('visibilitychange', this.wake)
     this.open()
   }
 
-  send(type: string, body: string | Uint8Array = ''): void {
+  /** Sends one frame; what is typed while there is no connection is dropped, as the screen says. */
+  send(type: '0' | '1' | '2' | '3', body: string | Uint8Array = ''): void {
     if (this.socket?.readyState !== WebSocket.OPEN) return
     const bytes = typeof body === 'string' ? encoder.encode(body) : body
     const frame = new Uint8Array(bytes.length + 1)
@@ -54,15 +79,25 @@ export class TerminalConnection {
     this.socket.send(frame)
   }
 
+  /** Connects at once instead of waiting. */
+  retryNow(): void {
+    clearTimeout(this.timer)
+    this.timer = 0
+    this.open()
+  }
+
+  /** Ends it for good. */
   close(): void {
     this.ended = true
     clearTimeout(this.timer)
+    window.removeEventListener('online', this.wake)
+    document.removeEventListener('visibilitychange', this.wake)
     this.socket?.close(1000)
   }
 
   private open(): void {
     this.events.state({ kind: 'connecting' })
-    const socket = new WebSocket(this.url, ['tty'])
+    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${this.path}`, ['tty'])
     this.socket = socket
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
@@ -70,32 +105,55 @@ export class TerminalConnection {
       socket.send(encoder.encode(JSON.stringify({ AuthToken: '', ...this.events.size(), ...resume })))
     }
     socket.onmessage = ({ data }) => this.receive(new Uint8Array(data as ArrayBuffer))
-    socket.onclose = ({ code }) => this.lost(code)
+    socket.onclose = ({ code }) => {
+      if (this.socket === socket) void this.lost(code)
+    }
   }
 
   private receive(frame: Uint8Array): void {
     const body = frame.subarray(1)
-    if (frame[0] === 0x30) {
+    if (frame[0] === OUTPUT) {
       this.offset += body.length
       this.events.output(body)
-    } else if (frame[0] === 0x73) {
-      const status = JSON.parse(decoder.decode(body)) as TerminalStatus
+    } else if (frame[0] === STATUS) {
+      const status = JSON.parse(decoder.decode(body)) as StreamStatus
       this.stream = status.stream
       this.offset = status.offset
-      this.tries = 0
-      this.events.state({ kind: 'connected' })
+      this.liveSince = performance.now()
       this.events.status(status)
+      this.events.state({ kind: 'connected' })
     }
   }
 
-  private lost(code: number): void {
+  private async lost(code: number): Promise<void> {
     if (this.ended) return
-    if (code === 4401) return this.events.state({ kind: 'closed', reason: 'You are signed out.', signedOut: true })
-    const final = FINAL[code]
-    if (final) return this.events.state({ kind: 'closed', reason: final })
-    const wait = (code === 1012 ? 200 : Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries)) * (0.8 + Math.random() * 0.4)
+    // Only a connection that held counts as success: one that breaks at once waits longer each time.
+    if (performance.now() - this.liveSince > HELD_MS) this.tries = 0
+    this.liveSince = Number.POSITIVE_INFINITY
+    const state = finalState(code) ?? (code === 1006 && this.tries >= 1 ? await this.refusal() : undefined)
+    if (this.ended) return
+    if (state) return this.events.state(state)
+    const wait = (code === 1012 ? RESTART_WAIT_MS : Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries)) * (0.8 + Math.random() * 0.4)
     this.tries++
     this.events.state({ kind: 'waiting', seconds: Math.max(1, Math.round(wait / 1000)) })
-    this.timer = window.setTimeout(() => this.open(), wait)
+    this.timer = window.setTimeout(() => this.retryNow(), wait)
   }
+
+  // A refused handshake has no code: the same address without an upgrade tells the reason.
+  private async refusal(): Promise<LinkState | undefined> {
+    try {
+      const { status } = await fetch(this.path, { headers: { accept: 'application/json' } })
+      const code = { 401: 4401, 403: 4403, 404: 4404, 429: 4429 }[status]
+      return code === undefined ? undefined : finalState(code)
+    } catch {
+      // @NOTE the server does not answer at all: go on trying.
+      return undefined
+    }
+  }
+}
+
+function finalState(code: number): LinkState | undefined {
+  if (code === 4401) return { kind: 'closed', reason: 'You are signed out.', again: false, signedOut: true }
+  const final = FINAL[code]
+  return final && { kind: 'closed', ...final }
 }

@@ -1,194 +1,282 @@
-// <x-term session="…">: xterm on the terminal's socket, with its own life in the page.
-import { ClipboardAddon } from '@xterm/addon-clipboard'
+// <x-term session="…">: an emulator on the terminal's socket, with its own life in the page.
 import { FitAddon } from '@xterm/addon-fit'
-import { SearchAddon } from '@xterm/addon-search'
 import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes'
-import { WebLinksAddon } from '@xterm/addon-web-links'
 import { Terminal } from '@xterm/xterm'
-import { type LinkState, TerminalConnection, type TerminalStatus } from './connection.ts'
+import { type CopyListener, copy, handleClipboard } from './clipboard.ts'
+import { type LinkState, type StreamStatus, TerminalConnection } from './connection.ts'
+import { Curtain } from './curtain.ts'
+import { OutputFlow } from './flow.ts'
+import { useGraphics } from './graphics.ts'
+import { handleLinks } from './links.ts'
 import { paletteOf } from './palette.ts'
-import { bindPhoneInput } from './phone-input.ts'
-import { bindSearch } from './search.ts'
+import { controlOf, initPhoneInput, type KeyTarget, showLatch } from './phone-input.ts'
+import { guardReplies } from './replies.ts'
+import type { SearchBar } from './search.ts'
 
-const HIGH_BYTES = 512 * 1024
-const LOW_BYTES = 128 * 1024
-const FONT_KEY = 'sac.terminal.font'
+/** What a terminal tells about itself, by the event `x-term:news`. */
+export interface TerminalNews {
+  /** State of the connection in words. */
+  link: string
+  tone: 'ok' | 'warn' | 'bad'
+  /** "96 × 44" */
+  size: string
+  /** "13 px" */
+  font: string
+  /** Open tabs that show this terminal. */
+  viewers: number
+  /** From the last key to the next output. */
+  latencyMs?: number
+}
 
-class TerminalElement extends HTMLElement {
+/** What the page around gives to its terminals. */
+export interface TerminalSurroundings {
+  ask(question: { title: string; text: string; verb: string }): Promise<boolean>
+  toast(note: { tone: 'ok' | 'warn' | 'bad'; title: string; text: string; icon?: string; action?: { word: string; run: () => void } }): void
+  icon(name: string): SVGElement
+  remembered: { get(key: string): string | null; set(key: string, value: string): void }
+  toSignIn(): void
+  /** The terminal that the page shows now. */
+  current(): HTMLElement | null
+}
+
+let page: TerminalSurroundings
+
+const FONT = 'terminal-font'
+const SCROLLBACK_LINES = 5000
+const FIT_AFTER_MS = 60
+// Bytes that come this soon after a fresh screen are the past of the terminal, not news.
+const REPLAY_MS = 400
+const ECHO_MS = 1000
+
+/** Terminal element. It survives moves; one that stays outside the page ends. */
+class XTerm extends HTMLElement implements KeyTarget {
   term?: Terminal
-  private fit = new FitAddon()
-  private search = new SearchAddon()
+  news?: TerminalNews
+  latched = false
+  private readonly fit = new FitAddon()
   private connection?: TerminalConnection
+  private flow?: OutputFlow
+  private curtain?: Curtain
+  private search?: SearchBar
   private observer?: ResizeObserver
-  private pending = 0
-  private paused = false
   private fitTimer = 0
+  private replayUntil = 0
+  private typedAt = 0
 
   connectedCallback(): void {
-    if (this.term) return
-    const screen = document.createElement('div')
-    screen.className = 'screen'
-    this.append(screen)
-    const fontSize = Math.max(8, Math.min(32, Number(localStorage.getItem(FONT_KEY)) || 13))
-    const term = new Terminal({
-      allowProposedApi: true,
-      fontSize,
-      fontFamily: getComputedStyle(this).getPropertyValue('--mono').trim() || 'monospace',
-      theme: paletteOf(this),
-      scrollback: 5000,
-      cursorBlink: true,
-      screenReaderMode: this.hasAttribute('screen-reader'),
-      macOptionIsMeta: true,
+    if (!this.term) this.begin()
+  }
+
+  // Being moved changes nothing; browsers without moves disconnect and connect, which the delay below bridges.
+  connectedMoveCallback(): void {}
+
+  disconnectedCallback(): void {
+    setTimeout(() => !this.isConnected && this.end())
+  }
+
+  override focus(): void {
+    this.term?.focus()
+  }
+
+  /** It is visible again: takes the size of its place and makes it the terminal's. */
+  show(): void {
+    this.refit()
+    this.sendSize()
+  }
+
+  /** Opens the search bar; its code is loaded with the first search. */
+  find(): void {
+    const { term } = this
+    if (!term) return
+    void import('./search.ts').then(({ SearchBar }) => {
+      this.search ??= new SearchBar(this, term, page.icon)
+      this.search.open()
     })
+  }
+
+  /** Makes the text larger or smaller, here and in every later terminal of this browser. */
+  resizeText(by: number): void {
+    if (!this.term) return
+    const size = fontSize((this.term.options.fontSize ?? 13) + by)
+    this.term.options.fontSize = size
+    page.remembered.set(FONT, String(size))
+    this.refit()
+    this.tell({ font: `${size} px` })
+  }
+
+  private begin(): void {
+    const screen = document.createElement('div')
+    screen.className = 'term-screen'
+    this.append(screen)
+    const term = this.emulator()
     this.term = term
     term.loadAddon(this.fit)
-    term.loadAddon(this.search)
     term.loadAddon(new UnicodeGraphemesAddon())
-    term.loadAddon(new WebLinksAddon((event, uri) => (event.ctrlKey || event.metaKey) && /^https?:/.test(uri) && window.open(uri, '_blank', 'noopener,noreferrer')))
-    // Programs may write the clipboard, never read it.
-    term.loadAddon(new ClipboardAddon(undefined, { readText: async () => '', writeText: async (_selection, text) => navigator.clipboard.writeText(text) }))
-    // Links by escape sequence open like the ones found in the text: http only, and with Ctrl.
-    term.options.linkHandler = { activate: (event, uri) => (event.ctrlKey || event.metaKey) && /^https?:/.test(uri) && window.open(uri, '_blank', 'noopener,noreferrer') }
+    handleLinks(term, (address) => page.ask({ title: 'Open this link?', text: address, verb: 'Open link' }))
+    handleClipboard(term, () => this.contains(document.activeElement) && document.hasFocus(), this.copied)
+    guardReplies(term, () => performance.now() > this.replayUntil && (document.hasFocus() || (this.news?.viewers ?? 1) < 2))
     term.open(screen)
+    this.curtain = new Curtain(this, () => this.connection?.retryNow())
+    this.news = { link: 'Connecting', tone: 'warn', size: '', font: `${term.options.fontSize} px`, viewers: 1 }
     this.refit()
-    void this.useGraphics(term)
-    this.keys(term)
-    bindSearch(this, term, this.search)
-    bindPhoneInput(this, term, (keys) => this.connection?.send('0', keys))
-    term.onData((text) => this.connection?.send('0', text))
+    void useGraphics(
+      term,
+      () => this.refit(),
+      () => this.term === term,
+    )
+    this.listen(term)
+    this.connect(term)
+    this.sendSize()
+    if (this.dataset.focus !== undefined || (document.activeElement === document.body && matchMedia('(pointer: fine)').matches)) term.focus()
+    delete this.dataset.focus
+  }
+
+  private emulator(): Terminal {
+    return new Terminal({
+      allowProposedApi: true,
+      fontSize: fontSize(Number(page.remembered.get(FONT)) || 13),
+      fontFamily: getComputedStyle(this).getPropertyValue('--mono').trim() || 'monospace',
+      lineHeight: 1.1,
+      theme: paletteOf(this),
+      scrollback: SCROLLBACK_LINES,
+      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+      screenReaderMode: this.hasAttribute('screen-reader'),
+      macOptionIsMeta: true,
+      rightClickSelectsWord: false,
+    })
+  }
+
+  private listen(term: Terminal): void {
+    term.onData((text) => this.type(text))
+    // Reports of the mouse in the old encoding are bytes, not text.
     term.onBinary((text) =>
       this.connection?.send(
         '0',
         Uint8Array.from(text, (char) => char.charCodeAt(0)),
       ),
     )
-    term.onResize(({ cols, rows }) => {
-      this.connection?.send('1', JSON.stringify({ columns: cols, rows }))
-      this.show('size', `${cols} × ${rows}`)
-    })
+    term.onResize(() => this.sendSize())
+    term.attachCustomKeyEventHandler((event) => this.key(event, term))
     this.observer = new ResizeObserver(() => {
       clearTimeout(this.fitTimer)
-      this.fitTimer = window.setTimeout(() => this.refit(), 60)
+      this.fitTimer = window.setTimeout(() => this.refit(), FIT_AFTER_MS)
     })
     this.observer.observe(this)
-    this.connect(term)
-    term.focus()
-  }
-
-  // A move inside the page keeps everything.
-  connectedMoveCallback(): void {}
-
-  disconnectedCallback(): void {
-    setTimeout(() => !this.isConnected && this.dispose())
-  }
-
-  private dispose(): void {
-    this.connection?.close()
-    this.observer?.disconnect()
-    this.term?.dispose()
-    this.term = undefined
   }
 
   private connect(term: Terminal): void {
-    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/${this.getAttribute('session')}`
-    this.connection = new TerminalConnection(url, {
+    this.connection = new TerminalConnection(`/ws/${encodeURIComponent(this.getAttribute('session') ?? '')}`, {
       size: () => ({ columns: term.cols, rows: term.rows }),
-      output: (bytes) => this.output(term, bytes),
+      output: (bytes) => this.output(bytes),
       status: (status) => this.status(term, status),
-      state: (state) => this.link(term, state),
+      state: (state) => this.link(state),
     })
-    this.show('size', `${term.cols} × ${term.rows}`)
+    this.flow = new OutputFlow(term, (type) => this.connection?.send(type))
   }
 
-  private output(term: Terminal, bytes: Uint8Array): void {
-    this.pending += bytes.length
-    if (!this.paused && this.pending > HIGH_BYTES) {
-      this.paused = true
-      this.connection?.send('2')
+  private end(): void {
+    this.connection?.close()
+    this.observer?.disconnect()
+    clearTimeout(this.fitTimer)
+    this.term?.dispose()
+    this.term = undefined
+    this.replaceChildren()
+  }
+
+  private type(text: string): void {
+    const control = this.latched && /^[a-z@[\]\\^_ ]$/i.test(text)
+    if (this.latched) {
+      this.latched = false
+      showLatch(false)
     }
-    term.write(bytes, () => {
-      this.pending -= bytes.length
-      if (this.paused && this.pending < LOW_BYTES) {
-        this.paused = false
-        this.connection?.send('3')
-      }
-    })
+    this.typedAt = performance.now()
+    this.connection?.send('0', control ? controlOf(text) : text)
   }
 
-  private status(term: Terminal, status: TerminalStatus): void {
-    if (status.reset) term.reset()
-    if (status.skipped > 0) term.write(`\x1b[2m… ${status.skipped} bytes skipped …\x1b[0m\r\n`)
-    this.show('viewers', status.viewers > 1 ? `${status.viewers} tabs` : '')
-    if (status.state !== 'live') this.show('link', 'Waiting for the agent')
+  private output(bytes: Uint8Array): void {
+    const waited = performance.now() - this.typedAt
+    if (this.typedAt > 0 && waited < ECHO_MS) this.tell({ latencyMs: Math.round(waited) })
+    this.typedAt = 0
+    this.flow?.write(bytes)
   }
 
-  private link(term: Terminal, state: LinkState): void {
+  private status(term: Terminal, status: StreamStatus): void {
+    if (status.reset) {
+      this.replayUntil = performance.now() + REPLAY_MS
+      // In order with the output around it, other than a call of reset().
+      term.write('\x1bc')
+    }
+    if (status.skipped > 0) term.write(`\x1b[2m… ${status.skipped.toLocaleString('en-GB')} bytes were skipped to catch up …\x1b[0m\r\n`)
+    this.tell({ viewers: status.viewers, ...(status.state === 'live' ? {} : { link: 'Waiting for the agent', tone: 'warn' }) })
+    this.dataset.stream = status.state
+  }
+
+  private link(state: LinkState): void {
     this.dataset.link = state.kind
-    if (state.kind === 'closed' && state.signedOut) return location.assign('/login')
-    const words = { connecting: 'Connecting', connected: 'Connected', waiting: 'Reconnecting', closed: 'Closed' }
-    this.show('link', state.kind === 'waiting' ? `Reconnecting in ${state.seconds} s` : words[state.kind])
-    const dot = document.querySelector<HTMLElement>('[data-term="dot"]')
-    if (dot) dot.dataset.tone = state.kind === 'connected' ? 'ok' : state.kind === 'closed' ? 'bad' : 'warn'
-    if (state.kind === 'closed') term.write(`\r\n\x1b[33m${state.reason}\x1b[0m\r\n`)
-    if (state.kind === 'connecting') {
-      this.pending = 0
-      this.paused = false
-    }
+    this.curtain?.show(state)
+    if (state.kind === 'closed' && state.signedOut) return page.toSignIn()
+    if (state.kind === 'connecting') this.flow?.renewed()
+    if (state.kind === 'connected') {
+      if (this.dataset.stream === 'live') this.tell({ link: 'Connected', tone: 'ok' })
+    } else if (state.kind === 'connecting') this.tell({ link: 'Connecting', tone: 'warn' })
+    else if (state.kind === 'waiting') this.tell({ link: `Reconnecting in ${state.seconds} s`, tone: 'warn' })
+    else this.tell({ link: 'Not connected', tone: 'bad' })
   }
 
-  private show(name: string, text: string): void {
-    const element = document.querySelector(`[data-term="${name}"]`)
-    if (element) element.textContent = text
+  private tell(part: Partial<TerminalNews>): void {
+    if (!this.news) return
+    Object.assign(this.news, part)
+    this.dispatchEvent(new CustomEvent('x-term:news', { bubbles: true }))
   }
 
   private refit(): void {
-    if (this.offsetWidth === 0 || this.offsetHeight === 0) return
-    this.fit.fit()
+    // Without a size it is not on the page: the program keeps the one it has.
+    if (this.offsetWidth > 0 && this.offsetHeight > 0) this.fit.fit()
   }
 
-  private keys(term: Terminal): void {
-    term.attachCustomKeyEventHandler((event) => {
-      if (event.type !== 'keydown' || !event.ctrlKey) return true
-      if (event.shiftKey && event.code === 'KeyC') {
-        void navigator.clipboard.writeText(term.getSelection())
-        event.preventDefault()
-        return false
-      }
-      if (event.shiftKey && event.code === 'KeyV') return false
-      if (event.shiftKey && event.code === 'KeyF') {
-        this.dispatchEvent(new CustomEvent('find'))
-        event.preventDefault()
-        return false
-      }
-      if (event.key === '=' || event.key === '+' || event.key === '-') {
-        const size = Math.max(8, Math.min(32, (term.options.fontSize ?? 13) + (event.key === '-' ? -1 : 1)))
-        term.options.fontSize = size
-        localStorage.setItem(FONT_KEY, String(size))
-        this.refit()
-        event.preventDefault()
-        return false
-      }
-      return true
-    })
+  private sendSize(): void {
+    const { term } = this
+    if (!term) return
+    this.connection?.send('1', JSON.stringify({ columns: term.cols, rows: term.rows }))
+    this.tell({ size: `${term.cols} × ${term.rows}` })
   }
 
-  // A software renderer is slower than the DOM: use the GPU only where there is one.
-  private async useGraphics(term: Terminal): Promise<void> {
-    const gl = document.createElement('canvas').getContext('webgl2')
-    const debug = gl?.getExtension('WEBGL_debug_renderer_info')
-    const name = gl && debug ? String(gl.getParameter(debug.UNMASKED_RENDERER_WEBGL)) : ''
-    gl?.getExtension('WEBGL_lose_context')?.loseContext()
-    if (!gl || /swiftshader|llvmpipe|software|basic render/i.test(name)) return
-    const { WebglAddon } = await import('@xterm/addon-webgl')
-    if (this.term !== term) return
-    const addon = new WebglAddon()
-    addon.onContextLoss(() => {
-      addon.dispose()
-      this.refit()
-    })
-    term.loadAddon(addon)
-    this.refit()
+  // Copy and paste; the page's own keys are taken in static/islands/shortcuts.ts before they come here.
+  private key(event: KeyboardEvent, term: Terminal): boolean {
+    if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey) return true
+    if (event.code === 'KeyV') return false
+    if (event.code !== 'KeyC') return true
+    event.preventDefault()
+    const text = term.getSelection()
+    if (text) void copy(text, this.copied)
+    return false
+  }
+
+  private readonly copied: CopyListener = ({ kind, text }) => {
+    const what = `${text.length.toLocaleString('en-GB')} ${text.length === 1 ? 'character' : 'characters'}`
+    if (kind === 'copied') page.toast({ tone: 'ok', title: 'Copied', text: what })
+    else if (kind === 'asked') {
+      page.toast({
+        tone: 'warn',
+        title: 'The agent wants to copy text',
+        text: `${what} into your clipboard`,
+        icon: 'copy',
+        action: { word: 'Copy', run: () => void copy(text, this.copied) },
+      })
+    } else page.toast({ tone: 'bad', title: 'Not copied', text: 'The browser did not allow it.' })
   }
 }
 
-if (!customElements.get('x-term')) customElements.define('x-term', TerminalElement)
+function fontSize(wanted: number): number {
+  return Math.max(9, Math.min(28, wanted))
+}
+
+/** Defines the element. Terminals that are in the page already come to life. */
+export function defineTerminal(surroundings: TerminalSurroundings): void {
+  page = surroundings
+  customElements.define('x-term', XTerm)
+  initPhoneInput(() => {
+    const terminal = page.current()
+    return terminal instanceof XTerm ? terminal : null
+  })
+}

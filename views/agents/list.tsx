@@ -1,24 +1,32 @@
 // The agents on the left of every page; the same view draws the page and its live changes.
-import { Icon, State } from '../components/basics.tsx'
+import { Icon, State } from '../components/icon.tsx'
+import { quoted } from '../components/text.ts'
 import type { AgentCard, AgentList } from '../model.ts'
 
 /** Heading, count, and one row per agent. `place` keeps ids apart: the list is there twice. */
 export function AgentListView({ list, place }: { list: AgentList; place: 'side' | 'menu' }) {
+  const full = list.cards.length >= list.limit
   return (
     <section class="agents" aria-labelledby={`agents-${place}-h`} id={`agents-${place}`}>
       <header>
         <h2 id={`agents-${place}-h`}>Agents</h2>
-        <span class="num">{`${list.cards.length} of ${list.limit}` as 'safe'}</span>
-        <a class="button icon-only tiny quiet" href="/agents/new" aria-label="New agent">
-          <Icon name="plus" />
-        </a>
+        <span class="num" safe>{`${list.cards.length} of ${list.limit}`}</span>
+        {full ? (
+          ''
+        ) : (
+          <a class="button icon-only tiny quiet" href="/agents/new" aria-label="New agent" title="New agent">
+            <Icon name="plus" />
+          </a>
+        )}
       </header>
       {list.cards.length === 0 ? (
-        <p class="hint">None yet. An agent is one Claude Code in its own sandbox.</p>
+        <p class="hint">No agents yet. The ones you create are listed here with what they are doing.</p>
       ) : (
         <ul>
           {list.cards.map((card) => (
-            <AgentRow card={card} current={card.id === list.currentId} />
+            <li>
+              <AgentRow card={card} current={card.id === list.currentId} />
+            </li>
           ))}
         </ul>
       )}
@@ -26,40 +34,39 @@ export function AgentListView({ list, place }: { list: AgentList; place: 'side' 
   )
 }
 
-function AgentRow({ card, current }: { card: AgentCard; current: boolean }) {
+/** One agent: icon, name, state, what it does, and what it uses. */
+export function AgentRow({ card, current }: { card: AgentCard; current: boolean }) {
   return (
-    <li>
-      <a class="agent" href={`/agents/${card.id}`} data-state={card.state} aria-current={current ? 'page' : undefined}>
-        <span class="tile">
-          <Icon name={card.icon} />
+    <a class="agent" href={`/agents/${card.id}`} data-agent={String(card.id)} data-state={card.state} aria-current={current ? 'page' : undefined}>
+      <span class="tile">
+        <Icon name={card.icon} />
+      </span>
+      <span class="name truncate" title={quoted(card.name)} safe>
+        {card.name}
+      </span>
+      <State state={card.state} />
+      <span class="line truncate" title={quoted(card.line)} safe>
+        {card.line}
+      </span>
+      {card.usage ? (
+        <span class="usage-pair">
+          <Meter word="CPU" label="CPU" percent={card.usage.cpuPercent} />
+          <Meter word="Mem" label="Memory" percent={card.usage.memoryPercent} />
         </span>
-        <span class="name truncate" safe>
-          {card.name}
-        </span>
-        <State state={card.state} />
-        <span class="line truncate" safe>
-          {card.line}
-        </span>
-        {card.usage ? (
-          <span class="usage-pair">
-            <Meter word="CPU" percent={card.usage.cpuPercent} label="CPU" />
-            <Meter word="Mem" percent={card.usage.memoryPercent} label="Memory" />
-          </span>
-        ) : (
-          ''
-        )}
-      </a>
-    </li>
+      ) : (
+        ''
+      )}
+    </a>
   )
 }
 
-function Meter({ word, percent, label }: { word: 'CPU' | 'Mem'; percent: number; label: string }) {
-  const value = Math.round(percent)
+function Meter({ word, label, percent }: { word: 'CPU' | 'Mem'; label: string; percent: number }) {
+  const value = Math.max(0, Math.min(100, Math.round(percent)))
   return (
     <span class="usage">
       <span>{word}</span>
       <meter class="meter" min={0} max={100} low={70} high={90} optimum={0} value={value} aria-label={`${label} ${value} %`} />
-      <span>{`${value}%` as 'safe'}</span>
+      <span safe>{`${value}%`}</span>
     </span>
   )
 }

@@ -1,201 +1,146 @@
-// The output of an agent: one level of folders and files, changed in place, and the preview of one file.
-import { ago, fileSize, Icon } from '../components/basics.tsx'
+// The output of an agent as a tree of folders: one level at a time, changed in place.
+import { Icon } from '../components/icon.tsx'
+import { ago, count, fileSize } from '../components/measures.ts'
+import { quoted } from '../components/text.ts'
 import type { OutputLevel, OutputRow } from '../model.ts'
+import { fileIcon } from './files.ts'
 
-/** The right panel of the workbench. */
-export function OutputPanel({ level }: { level: OutputLevel }) {
-  return (
-    <>
-      <div class="bar">
-        <h2>Output</h2>
-        <span class="row end">
-          <span class="state" data-state="running">
-            <span class="dot live" data-tone="ok" />
-            Live
-          </span>
-          <button class="button icon-only quiet small side-close" type="button" aria-label="Close output" x-data="sideToggle" {...{ 'x-on:click': 'toggle' }}>
-            <Icon name="x" />
-          </button>
-        </span>
-      </div>
-      <div class="half" id="output" aria-live="off">
-        <OutputList level={level} />
-      </div>
-      <div class="half preview" id="preview" hidden />
-    </>
-  )
-}
+export type { Preview } from '../model.ts'
+export { NoPreview, PreviewPane } from './preview.tsx'
 
-/** One level; the view of the page and of every live change. */
+/** A whole level: the tree for the top, for `#output`; the rows alone for a folder, for its group. */
 export function OutputList({ level }: { level: OutputLevel }) {
-  if (level.rows.length === 0 && level.folder === '') {
-    return (
-      <div class="empty">
-        <span class="tile">
-          <Icon name="folder-open" />
-        </span>
-        <h3>No files yet</h3>
-        <p>What the agent saves under /workspace/output appears here at once.</p>
-      </div>
-    )
-  }
+  if (level.folder !== '') return <Rows level={level} />
+  if (level.rows.length === 0) return <NoOutput />
   return (
     <>
-      {level.folder === '' ? '' : <FolderPath level={level} />}
-      <ul class="list" aria-label="Output files">
-        <OutputRows level={level} />
-      </ul>
+      <div class="tree" role="tree" aria-label="Output files" data-total={String(level.totalFiles)}>
+        <Rows level={level} />
+      </div>
+      <p class="hint kept">These files are kept outside the sandbox, so you can open them while the agent does not run.</p>
     </>
   )
 }
 
-/** The rows of one page of a level, with the way to the next page. */
+/** A further page of a level, for the list item that asked for it. */
 export function OutputRows({ level }: { level: OutputLevel }) {
+  return (
+    <div role="none" class="more-rows">
+      <Rows level={level} />
+    </div>
+  )
+}
+
+function NoOutput() {
+  return (
+    <div class="empty" data-total="0">
+      <span class="tile">
+        <Icon name="folder-open" />
+      </span>
+      <h2>No files yet</h2>
+      <p>
+        What the agent saves in <code>output/</code> appears here while it works. The files stay when it stops.
+      </p>
+    </div>
+  )
+}
+
+function Rows({ level }: { level: OutputLevel }) {
+  const depth = level.folder === '' ? 1 : level.folder.split('/').length + 1
+  const first = level.folder === '' ? level.rows[0] : undefined
   return (
     <>
       {level.rows.map((row) => (
-        <li>{row.isFolder ? <FolderRow agentId={level.agentId} row={row} /> : <FileRow agentId={level.agentId} row={row} />}</li>
+        <Row row={row} agentId={level.agentId} depth={depth} reachable={row === first} />
       ))}
-      {level.next ? (
-        <li>
-          <button
-            class="list-row"
-            type="button"
-            hx-get={`${levelUrl(level.agentId, level.folder)}&after=${encodeURIComponent(level.next)}`}
-            hx-target="closest li"
-            hx-swap="outerHTML"
-          >
-            Show more
-          </button>
-        </li>
-      ) : (
-        ''
-      )}
+      {level.next ? <More level={level} cursor={level.next} /> : ''}
     </>
   )
 }
 
-function FolderPath({ level }: { level: OutputLevel }) {
-  const parts = level.folder.split('/')
+interface RowProps {
+  row: OutputRow
+  agentId: number
+  depth: number
+  /** The one row that Tab reaches; the arrow keys reach the others. */
+  reachable: boolean
+}
+
+function Row(props: RowProps) {
+  return props.row.isFolder ? <Folder {...props} /> : <File {...props} />
+}
+
+// Folders are opened by static/islands/output-tree.ts, which asks for their level and again when the version changes.
+function Folder({ row, agentId, depth, reachable }: RowProps) {
+  const at = row.updatedAt.getTime()
+  const files = count(row.fileCount, 'file')
+  const size = fileSize(row.size)
   return (
-    <nav class="toolbar dense" aria-label="Folder">
-      <ol class="breadcrumbs">
-        <li>
-          <button type="button" class="link-button" hx-get={levelUrl(level.agentId, '')} hx-target="#output" hx-swap="innerHTML">
-            output
-          </button>
-        </li>
-        {parts.map((part, at) => (
-          <li>
-            <button type="button" class="link-button" hx-get={levelUrl(level.agentId, parts.slice(0, at + 1).join('/'))} hx-target="#output" hx-swap="innerHTML" safe>
-              {part}
-            </button>
-          </li>
-        ))}
-      </ol>
-    </nav>
+    <div {...treeItem(row, depth, reachable)} {...{ 'aria-expanded': 'false', 'aria-label': quoted(`${row.name}, ${files}, ${size}`) }}>
+      <div
+        class={['list-row', row.arrived && 'arrived']}
+        data-path={quoted(row.path)}
+        data-at={String(at)}
+        data-folder={levelUrl(agentId, row.path)}
+        data-version={`${row.fileCount}.${row.size}.${at}`}
+      >
+        <Icon name="chevron-right" twist />
+        <span class="folder-icons">
+          <Icon name="folder" />
+          <Icon name="folder-open" />
+        </span>
+        <span class="truncate" title={quoted(row.name)} safe>
+          {row.name}
+        </span>
+        <span class="meta" safe>
+          {files}
+        </span>
+        <span class="meta" safe>
+          {size}
+        </span>
+      </div>
+      <div role="group" hx-morph-skip-children />
+    </div>
   )
 }
 
-function FolderRow({ agentId, row }: { agentId: number; row: OutputRow }) {
+function File({ row, agentId, depth, reachable }: RowProps) {
   return (
-    <button class={['list-row', row.arrived && 'arrived']} type="button" hx-get={levelUrl(agentId, row.path)} hx-target="#output" hx-swap="innerHTML">
-      <Icon name="folder" />
-      <span class="truncate" safe>
-        {row.name}
-      </span>
-      <span class="meta">{`${row.fileCount} ${row.fileCount === 1 ? 'file' : 'files'}` as 'safe'}</span>
-      <span class="meta" safe>
-        {fileSize(row.size)}
-      </span>
-    </button>
-  )
-}
-
-function FileRow({ agentId, row }: { agentId: number; row: OutputRow }) {
-  return (
-    <button
-      class={['list-row', row.arrived && 'arrived']}
-      type="button"
-      data-path={row.path}
-      hx-get={`/agents/${agentId}/output/preview?path=${encodeURIComponent(row.path)}`}
-      hx-target="#preview"
-      hx-swap="outerHTML"
-    >
-      <Icon name={fileIcon(row.name)} />
-      <span class="truncate" safe>
-        {row.name}
-      </span>
-      <span class="meta" safe>
-        {fileSize(row.size)}
-      </span>
-      <span class="meta" safe>
-        {ago(row.updatedAt)}
-      </span>
-    </button>
-  )
-}
-
-/** What a preview shows. */
-export type Preview = { kind: 'text'; text: string; cut: boolean } | { kind: 'image'; url: string } | { kind: 'other' }
-
-/** The lower half of the panel: one file, its actions, and as much of it as can be shown. */
-export function PreviewPane({ agentId, path, size, preview }: { agentId: number; path: string; size: number; preview: Preview }) {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return (
-    <div class="half preview" id="preview">
-      <header>
-        <Icon name={fileIcon(name)} />
-        <span class="truncate" title={path} safe>
-          {name}
+    <div {...treeItem(row, depth, reachable)}>
+      <div
+        class={['list-row', row.arrived && 'arrived']}
+        data-path={quoted(row.path)}
+        data-at={String(row.updatedAt.getTime())}
+        hx-get={`/agents/${agentId}/output/preview?path=${encodeURIComponent(row.path)}`}
+        hx-target="#preview"
+        hx-swap="outerHTML"
+      >
+        <span class="leaf" />
+        <Icon name={fileIcon(row.name)} />
+        <span class="truncate" title={quoted(row.name)} safe>
+          {row.name}
         </span>
-        <span class="meta nowrap" safe>
-          {fileSize(size)}
+        <span class="meta" safe>
+          {fileSize(row.size)}
         </span>
-        <span class="row tight end">
-          <a class="button icon-only quiet small" href={downloadUrl(agentId, path)} download={name} aria-label={`Download ${name}`}>
-            <Icon name="download" />
-          </a>
-          <form method="post" action={`/agents/${agentId}/output/delete`} data-confirm={`Delete “${name}” from the portal?`} data-verb="Delete file">
-            <input type="hidden" name="path" value={path} />
-            <button class="button icon-only quiet small" type="submit" aria-label={`Delete ${name}`}>
-              <Icon name="trash-2" />
-            </button>
-          </form>
-          <button
-            class="button icon-only quiet small"
-            type="button"
-            aria-label="Close preview"
-            hx-get={`/agents/${agentId}/output/preview`}
-            hx-target="#preview"
-            hx-swap="outerHTML"
-          >
-            <Icon name="x" />
-          </button>
-        </span>
-      </header>
-      <div class={['content', preview.kind === 'image' && 'image']}>
-        <PreviewBody preview={preview} name={name} />
+        <time class="meta" datetime={row.updatedAt.toISOString()} data-ago safe>
+          {ago(row.updatedAt)}
+        </time>
       </div>
     </div>
   )
 }
 
-/** Nothing is previewed. */
-export function NoPreview() {
-  return <div class="half preview" id="preview" hidden />
-}
-
-function PreviewBody({ preview, name }: { preview: Preview; name: string }) {
-  if (preview.kind === 'image') return <img class="image-preview" src={preview.url} alt={name} />
-  if (preview.kind === 'other') return <p class="hint pad">This kind of file has no preview. Download it to open it.</p>
+// The rows come into this item, which live changes of the level leave alone.
+function More({ level, cursor }: { level: OutputLevel; cursor: string }) {
+  const url = `${levelUrl(level.agentId, level.folder)}&after=${encodeURIComponent(cursor)}`
   return (
-    <>
-      {preview.cut ? <p class="hint pad-label">Only the beginning is shown. Download the file to see all of it.</p> : ''}
-      <pre class="text-preview" tabindex="0" role="region" aria-label={`Text of ${name}`} safe>
-        {preview.text}
-      </pre>
-    </>
+    <div role="none" id={`more-${hash(cursor)}`} data-more={url} hx-morph-skip>
+      <button class="list-row more" type="button" hx-get={url} hx-target="closest [data-more]" hx-swap="innerHTML">
+        <Icon name="chevron-down" />
+        Show more
+      </button>
+    </div>
   )
 }
 
@@ -203,12 +148,15 @@ function levelUrl(agentId: number, folder: string): string {
   return `/agents/${agentId}/output?path=${encodeURIComponent(folder)}`
 }
 
-function downloadUrl(agentId: number, path: string): string {
-  return `/api/workspace/output/files/download?agent_id=${agentId}&path=${encodeURIComponent(path)}`
+function treeItem(row: OutputRow, depth: number, reachable: boolean) {
+  return { role: 'treeitem', id: rowId(row), 'aria-level': String(depth), tabindex: reachable ? 0 : -1 }
 }
 
-function fileIcon(name: string): string {
-  if (/\.(png|jpe?g|gif|webp|svg|avif|bmp|ico)$/i.test(name)) return 'file-image'
-  if (/\.(csv|tsv|xlsx?)$/i.test(name)) return 'file-spreadsheet'
-  return /\.(html?|js|ts|tsx|py|go|rs|sh|css|json|sql|ya?ml)$/i.test(name) ? 'file-code' : 'file-text'
+// Paths hold characters that ids may not; equal paths give equal ids, so that a change finds its row.
+function rowId(row: OutputRow): string {
+  return `o${row.isFolder ? 'd' : 'f'}-${hash(row.path)}`
+}
+
+function hash(text: string): string {
+  return Bun.hash(text).toString(36)
 }

@@ -1,0 +1,94 @@
+// The workbench of somebody who has no agent yet: what will be where, and the one thing to do.
+import { Icon } from '../components/icon.tsx'
+import { Shell } from '../layout.tsx'
+import type { AgentList, PageFrame, Viewer } from '../model.ts'
+
+/** First page after the first sign-in. */
+export function FirstRunPage({ frame, viewer, list }: { frame: PageFrame; viewer: Viewer; list: AgentList }) {
+  return (
+    <Shell frame={frame} title="Workbench" viewer={viewer} list={list} section="workbench">
+      <section class="panel" aria-label="First steps">
+        <div class="page">
+          <div class="page-inner narrow">
+            <header class="page-head">
+              <div>
+                <h1 tabindex="-1">Create your first agent</h1>
+                <p>An agent is Claude Code in a sandbox of its own. It keeps its files and its conversations, and it goes on working after you close the tab.</p>
+              </div>
+            </header>
+            <ul class="soft stack only-narrow">
+              <li>
+                <b>Your agents</b> are in the menu, with their state.
+              </li>
+              <li>
+                <b>The terminal</b> is where you say what you need.
+              </li>
+              <li>
+                <b>What it makes</b> arrives live in the panel on the right.
+              </li>
+            </ul>
+            <Picture />
+            <div class="row wrap">
+              <a class="button primary" href="/agents/new">
+                <Icon name="plus" />
+                New agent
+              </a>
+              <span class="hint only-wide">You choose a name, a model provider and its key; everything else has a good default.</span>
+            </div>
+          </div>
+        </div>
+      </section>
+    </Shell>
+  )
+}
+
+function Picture() {
+  return (
+    <figure class="stack tight only-wide">
+      <svg class="chart" viewBox="0 0 640 196" role="img" aria-label="The workbench: agents on the left, the terminal in the middle, files on the right">
+        <rect class="frame" x="0.5" y=".5" width="149" height="139" rx="8" />
+        <rect class="frame" x="162.5" y=".5" width="299" height="139" rx="8" />
+        <rect class="frame" x="474.5" y=".5" width="165" height="139" rx="8" />
+        <g class="ghost">
+          <circle cx="18" cy="22" r="5" />
+          <rect x="32" y="18" width="74" height="7" rx="3" />
+          <circle cx="18" cy="46" r="5" />
+          <rect x="32" y="42" width="58" height="7" rx="3" />
+          <circle cx="18" cy="70" r="5" />
+          <rect x="32" y="66" width="66" height="7" rx="3" />
+          <rect x="180" y="44" width="150" height="7" rx="3" />
+          <rect x="180" y="60" width="196" height="7" rx="3" />
+          <rect x="180" y="76" width="110" height="7" rx="3" />
+          <rect x="490" y="18" width="84" height="7" rx="3" />
+          <rect x="490" y="66" width="66" height="7" rx="3" />
+          <rect x="490" y="90" width="96" height="7" rx="3" />
+        </g>
+        <path class="line" d="m180 18 5 4-5 4" />
+        <rect class="bar" x="192" y="18" width="128" height="8" rx="3" />
+        <rect class="area" x="480" y="34" width="154" height="22" rx="4" />
+        <rect class="bar" x="490" y="41" width="104" height="8" rx="3" />
+        <path class="line" d="m180 112 5 4-5 4" />
+        <g class="caption">
+          <text x="0" y="162" class="strong">
+            Your agents
+          </text>
+          <text x="0" y="179">
+            live, with their state
+          </text>
+          <text x="162" y="162" class="strong">
+            The terminal
+          </text>
+          <text x="162" y="179">
+            say what you need, answer when asked
+          </text>
+          <text x="474" y="162" class="strong">
+            What it makes
+          </text>
+          <text x="474" y="179">
+            files arrive live
+          </text>
+        </g>
+      </svg>
+    </figure>
+  )
+}
