@@ -1,4 +1,5 @@
 // The last 256 KiB of a terminal's output under absolute byte offsets, grown only as far as it is used.
+import { OUTPUT } from './frames.ts'
 import { TerminalModes } from './modes.ts'
 
 export const RING_BYTES = 256 * 1024
@@ -40,6 +41,14 @@ export class ReplayRing {
     target.set(this.buffer.subarray(at, at + first))
     target.set(this.buffer.subarray(0, length - first), first)
     return length
+  }
+
+  /** An output frame of what is there from `offset` on, at most `limit` bytes. */
+  frame(offset: number, limit = RING_BYTES): Uint8Array {
+    const frame = new Uint8Array(1 + Math.min(limit, this.end - offset))
+    frame[0] = OUTPUT
+    this.read(offset, frame.subarray(1))
+    return frame
   }
 
   /** A copy of the bytes from `offset` (at least `start`) to the end. */

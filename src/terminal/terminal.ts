@@ -1,7 +1,7 @@
 // One agent's terminal: one upstream, one replay ring, many viewers. Knows no HTTP.
 import { randomToken } from '../lib/crypto.ts'
 import type { Logger } from '../lib/logger.ts'
-import { CLOSE, type ClientFrame, type Hello, outputFrame } from './frames.ts'
+import { CLOSE, type ClientFrame, type Hello } from './frames.ts'
 import { type FindTerminal, UpstreamLink } from './link.ts'
 import { ReplayRing } from './ring.ts'
 import type { OpenUpstream, TerminalSize } from './upstream.ts'
@@ -10,6 +10,8 @@ import type { TerminalStatus, Viewer } from './viewer.ts'
 const RESIZE_EVERY_MS = 100
 /** A viewer that takes nothing for this long holds nobody back any more. */
 const STALL_MS = 2000
+// With others that take output, the fastest one is waited for no longer than this.
+const LEAD_STALL_MS = 200
 // The fastest viewer may fall this far behind before the others wait for it: half of what the ring can give it again.
 const LEAD_LAG_BYTES = 128 * 1024
 /** Input that may wait for a program that does not read. */
@@ -19,6 +21,16 @@ const MAX_INPUT_BYTES = 2 * 1024 * 1024
 const BACKLOG_BYTES = 192 * 1024
 const OUTPUT_PER_INPUT = 4096 / 8
 const UNSEEN_TRIES = 6
+// Per tick of the hub's clock: 8 MiB/s for a program that nobody watches, and what counts as the end of a flood.
+const UNSEEN_BYTES_PER_TICK = 2 * 1024 * 1024
+const CALM_BYTES_PER_TICK = 64 * 1024
+// A flood is handed on in frames of about this size, because a send costs more than its bytes. The first chunk after a
+// silence and every small one, such as the echo of a key, goes out at once.
+const GATHER_BYTES = 32 * 1024
+const GATHER_MS = 1
+const FLOOD_CHUNK_BYTES = 2 * 1024
+// Far below the ring, so that nothing leaves it unseen.
+const MAX_PART_BYTES = 64 * 1024
 
 /**
  * Owner of an upstream, which stays open as long as the sandbox runs: dtach keeps no screen, so what is not read is lost
@@ -32,6 +44,12 @@ export class Terminal {
   private interrupted = false
   // Up to this offset the upstream is read whatever the viewers do.
   private freeUntil = 0
+  // Up to this offset output was handed to the viewers.
+  private handed = 0
+  private handedAt = 0
+  private lastTick = 0
+  private repaint = false
+  private gathering?: ReturnType<typeof setTimeout>
   private resizeTimer?: ReturnType<typeof setTimeout>
   private resizedAt = Number.NEGATIVE_INFINITY
   private readonly link: UpstreamLink
@@ -53,13 +71,14 @@ export class Terminal {
   attach(viewer: Viewer, { resume }: Hello): void {
     const known = resume?.stream === this.stream && resume.offset <= this.ring.end
     this.viewers.add(viewer)
-    viewer.begin(known ? resume.offset : this.ring.start, this.status, !known)
-    if (!known && this.ring.start > 0) viewer.skip(this.ring, this.status)
-    const skipped = viewer.catchUp(this.ring, this.status)
-    this.applySize(viewer.size)
+    if (known) viewer.begin(resume.offset, this.status, false)
+    else viewer.beginAtRing(this.ring, this.status)
     // A screen that begins in the middle of a program's life is painted by the program itself.
-    if (skipped > 0 || (!known && this.ring.start > 0)) this.link.redraw()
+    this.repaint ||= !known && this.ring.start > 0
+    this.catchUp(viewer)
+    this.applySize(viewer.size)
     this.tell(viewer)
+    this.balance()
     this.open()
   }
 
@@ -92,7 +111,7 @@ export class Terminal {
   /** The viewer's socket has room again. */
   drained(viewer: Viewer): void {
     viewer.look()
-    if (viewer.catchUp(this.ring, this.status) > 0) this.link.redraw()
+    this.catchUp(viewer)
     this.balance()
   }
 
@@ -102,6 +121,12 @@ export class Terminal {
       viewer.pace /= 2
       if (viewer.blocked) viewer.look()
     }
+    // In a flood a repaint is out of sight at once, and it would disturb those who see everything.
+    if (this.repaint && this.ring.end - this.lastTick < CALM_BYTES_PER_TICK) {
+      this.repaint = false
+      this.link.redraw()
+    }
+    this.lastTick = this.ring.end
     if (this.link.held) this.balance()
   }
 
@@ -115,6 +140,9 @@ export class Terminal {
     this.ring = new ReplayRing()
     this.stream = randomToken(9)
     this.freeUntil = 0
+    this.handed = 0
+    this.lastTick = 0
+    this.repaint = false
     this.interrupted = false
     this.link.renew(find)
     for (const viewer of this.viewers) viewer.begin(0, this.status, true)
@@ -124,6 +152,7 @@ export class Terminal {
   end(): void {
     this.closed = true
     clearTimeout(this.resizeTimer)
+    clearTimeout(this.gathering)
     this.link.close()
   }
 
@@ -149,11 +178,33 @@ export class Terminal {
   }
 
   private output(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.byteLength; at += MAX_PART_BYTES) this.part(bytes.subarray(at, at + MAX_PART_BYTES))
+  }
+
+  private part(bytes: Uint8Array): void {
     this.ring.append(bytes)
-    if (this.viewers.size === 0) return
-    const frame = outputFrame(bytes)
-    for (const viewer of this.viewers) viewer.live(frame, this.ring.end)
+    const gather = bytes.byteLength >= FLOOD_CHUNK_BYTES && this.ring.end - this.handed < GATHER_BYTES && performance.now() - this.handedAt < GATHER_MS
+    if (gather) this.gathering ??= setTimeout(() => this.handOn(), GATHER_MS)
+    else this.handOn()
+  }
+
+  // All viewers share one frame, but for those who took a part of it from the ring meanwhile.
+  private handOn(): void {
+    clearTimeout(this.gathering)
+    this.gathering = undefined
+    this.handedAt = performance.now()
+    const from = this.handed
+    this.handed = this.ring.end
+    const frame = this.viewers.size > 0 && from < this.handed ? this.ring.frame(from) : undefined
+    for (const viewer of this.viewers) {
+      if (frame && viewer.cursor === from) viewer.live(frame)
+      else this.catchUp(viewer)
+    }
     this.balance()
+  }
+
+  private catchUp(viewer: Viewer): void {
+    if (viewer.catchUp(this.ring, this.status)) this.repaint = true
   }
 
   private input(viewer: Viewer, bytes: Uint8Array): void {
@@ -165,8 +216,8 @@ export class Terminal {
     this.balance()
   }
 
-  // The fastest reader decides the pace: the program waits for it, but never while input is on its way, and not for
-  // readers that do not move. The slower ones catch up from the ring, or skip.
+  // The fastest reader decides the pace: the program waits for it, but never while input is on its way. The slower ones
+  // catch up from the ring, or skip. A program that floods while nobody takes anything is only slowed down.
   private balance(): void {
     const wait = this.ring.end >= this.freeUntil && this.mustWait()
     if (wait) this.link.hold()
@@ -180,7 +231,9 @@ export class Terminal {
       free ||= !viewer.blocked
       if (!viewer.stalled(STALL_MS) && (!lead || viewer.pace > lead.pace)) lead = viewer
     }
-    return lead?.blocked === true && (!free || this.ring.end - lead.cursor > LEAD_LAG_BYTES)
+    if (!lead) return this.ring.end - this.lastTick > UNSEEN_BYTES_PER_TICK
+    if (!lead.blocked) return false
+    return !free || (!lead.stalled(LEAD_STALL_MS) && this.ring.end - lead.cursor > LEAD_LAG_BYTES)
   }
 
   // The latest size wins: of the tab that was opened, resized or typed into last. At most ten changes a second.

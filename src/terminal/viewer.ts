@@ -1,5 +1,5 @@
 // One browser tab on a terminal: gets every byte in order, or is told how many it missed. Bounded memory.
-import { OUTPUT, outputFrame, type StatusFrame, statusFrame } from './frames.ts'
+import { outputFrame, type StatusFrame, statusFrame } from './frames.ts'
 import type { ReplayRing } from './ring.ts'
 import type { TerminalSize } from './upstream.ts'
 
@@ -50,44 +50,41 @@ export class Viewer {
     return this.paused || this.full
   }
 
-  /** Begins at `offset` of a stream: what the page shows already, or nothing. */
-  begin(offset: number, status: TerminalStatus, reset: boolean): void {
+  /** Begins at `offset` of a stream; `reset` empties the page's screen. */
+  begin(offset: number, status: TerminalStatus, reset: boolean, skipped = 0): void {
     this.cursor = offset
-    this.transport.send(this.statusFrame(status, 0, reset))
+    this.transport.send(this.statusFrame(status, skipped, reset))
   }
 
-  /** Hands on live bytes that end at offset `end`. A blocked viewer stays behind and catches up later. */
-  live(frame: Uint8Array, end: number): void {
-    if (this.blocked || this.cursor !== end - (frame.byteLength - 1)) return
-    this.cursor = end
+  /** Begins at the oldest clean place of the ring, with an empty screen in the modes of that place. */
+  beginAtRing(ring: ReplayRing, status: TerminalStatus, seen?: number): void {
+    const { offset, modes } = ring.cleanStart()
+    this.begin(offset, status, true, seen === undefined ? 0 : offset - seen)
+    if (modes.byteLength === 0) return
+    // These bytes are not of the stream: a second status puts the page's offset right.
+    this.transport.send(outputFrame(modes))
+    this.begin(offset, status, false)
+  }
+
+  /** Hands on the bytes that begin at the cursor. A blocked viewer stays behind and catches up later. */
+  live(frame: Uint8Array): void {
+    if (this.blocked) return
+    this.cursor += frame.byteLength - 1
     this.push(frame)
   }
 
-  /** Sends what the ring has from the cursor on. What is gone from the ring is skipped and told; returns those bytes. */
-  catchUp(ring: ReplayRing, status: TerminalStatus): number {
-    if (this.blocked) return 0
-    const skipped = this.cursor < ring.start ? this.skip(ring, status) : 0
+  /** Sends what the ring has from the cursor on. True when some of it is gone: that is skipped, and told. */
+  catchUp(ring: ReplayRing, status: TerminalStatus): boolean {
+    if (this.blocked) return false
+    const skips = this.cursor < ring.start
+    if (skips) this.beginAtRing(ring, status, this.cursor)
     if (this.owesStatus) this.tell(status)
     while (this.cursor < ring.end && !this.blocked) {
-      const frame = new Uint8Array(1 + Math.min(CHUNK_BYTES, ring.end - this.cursor))
-      frame[0] = OUTPUT
-      this.cursor += ring.read(this.cursor, frame.subarray(1))
+      const frame = ring.frame(this.cursor, CHUNK_BYTES)
+      this.cursor += frame.byteLength - 1
       this.push(frame)
     }
-    return skipped
-  }
-
-  /** Jumps to the oldest clean place of the ring, with an empty screen in the modes of that place. */
-  skip(ring: ReplayRing, status: TerminalStatus): number {
-    const { offset, modes } = ring.cleanStart()
-    const skipped = offset - this.cursor
-    this.cursor = offset
-    this.transport.send(this.statusFrame(status, skipped, true))
-    if (modes.byteLength === 0) return skipped
-    // These bytes are not of the stream: a second status puts the page's offset right.
-    this.transport.send(outputFrame(modes))
-    this.transport.send(this.statusFrame(status, 0, false))
-    return skipped
+    return skips
   }
 
   /** Tells how things stand; a blocked viewer hears it when it takes output again. */
@@ -98,6 +95,7 @@ export class Viewer {
 
   pause(): void {
     this.paused = true
+    this.progressAt = performance.now()
   }
 
   unpause(): void {

@@ -57,7 +57,7 @@ for (const [kind, start] of KINDS)
     const hand = typist.closed || on.stage.hub.counts.viewers === 0 ? on.stage.open(1, { tailOnly: true }) : typist
     if (hand !== typist) await hand.live()
     hand.type('\u0003')
-    await until(() => existsSync(ended), { timeoutMs: 1500, intervalMs: 5, what: 'the end of the flood' })
+    await until(() => existsSync(ended), { timeoutMs: 1000, intervalMs: 5, what: 'the end of the flood' })
   })
 
 test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue is bounded and nothing was skipped before', async () => {
@@ -74,7 +74,7 @@ test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue 
     await until(() => tab.heard > goal, { timeoutMs: 20_000, what: 'two megabytes' })
     if (round === 0) expect(tab.skipped).toBe(0)
     tab.type('\u0003')
-    await until(() => existsSync(ended), { timeoutMs: 1500, intervalMs: 5, what: 'the end of the flood' })
+    await until(() => existsSync(ended), { timeoutMs: 1000, intervalMs: 5, what: 'the end of the flood' })
     reading = false
     await slow
     await tab.shows('calm')
@@ -134,6 +134,52 @@ test('a tab that does not read slows nobody, and is told afterwards what it miss
     expect(Bun.hash(tail)).toBe(Bun.hash(fast.output.subarray(-100_000)))
   }
   expect(on.stage.mostBuffered).toBeLessThan(QUEUE_LIMIT)
+})
+
+test('when the fastest of two tabs stops reading, the other one goes on', async () => {
+  await using on = await show(inDtach, FLOODS)
+  const [stops, goesOn] = [on.stage.open(1, { tailOnly: true }), on.stage.open(1, { tailOnly: true })]
+  await Promise.all([stops.live(), goesOn.live()])
+  goesOn.type('x')
+  await until(() => stops.heard > 10_000_000, { what: 'a flood' })
+  stops.stop()
+  const from = goesOn.heard
+  let longest = 0
+  let [heard, at] = [from, performance.now()]
+  await until(
+    () => {
+      if (goesOn.heard === heard) longest = Math.max(longest, performance.now() - at)
+      else [heard, at] = [goesOn.heard, performance.now()]
+      return heard - from > 60_000_000
+    },
+    { timeoutMs: 20_000, intervalMs: 1, what: 'the flood for the other' },
+  )
+  expect(longest).toBeLessThan(1500)
+})
+
+test('a flood that nobody watches goes on slowly, and at full speed when somebody comes', async () => {
+  await using on = await show(inDtach, "stty -echo; read -n 1; yes 'a flood of lines'")
+  const first = on.stage.open(1, { tailOnly: true })
+  await first.live()
+  first.type('x')
+  await until(() => first.heard > 1_000_000, { what: 'a flood' })
+  first.leave()
+  await until(() => on.stage.hub.counts.viewers === 0)
+  const offsets: number[] = []
+  for (let turn = 0; turn < 2; turn++) {
+    const [from, came] = [performance.now(), offsets.length]
+    await until(() => performance.now() - from > 1000 && offsets.length === came)
+    const look = on.stage.open(1, { tailOnly: true })
+    await until(() => look.status, { what: 'a status' })
+    offsets.push(look.statuses[0]?.offset ?? 0)
+    look.leave()
+    await until(() => on.stage.hub.counts.viewers === 0)
+  }
+  const [before = 0, after = 0] = offsets
+  expect(after - before).toBeGreaterThan(2_000_000)
+  expect(after - before).toBeLessThan(30_000_000)
+  const last = on.stage.open(1, { tailOnly: true })
+  await until(() => last.heard > 30_000_000, { timeoutMs: 3000, what: 'full speed' })
 })
 
 test('two readers of different speed: the fast one loses nothing, the slow one never holds it back', async () => {
