@@ -194,7 +194,7 @@ export class Journal {
 function open(path: string): Database {
   const db = new Database(path, { create: true })
   try {
-    for (const pragma of ['journal_mode = wal', 'synchronous = normal', 'cache_size = -1000', 'busy_timeout = 5000']) db.run(`pragma ${pragma}`)
+    for (const pragma of ['journal_mode = wal', 'synchronous = normal', 'cache_size = -1000', 'wal_autocheckpoint = 256', 'busy_timeout = 5000']) db.run(`pragma ${pragma}`)
     const version = db.query<{ user_version: number }, []>('pragma user_version').get()?.user_version
     if (version !== VERSION) {
       db.transaction(() => {

@@ -7,6 +7,7 @@ import { notify } from './notify.ts'
 import { Relay } from './relay.ts'
 import { ServerLink } from './server-link.ts'
 import { Uploader } from './uploader.ts'
+import { Warnings } from './warnings.ts'
 import { Watcher } from './watcher.ts'
 
 /** The server knows this token no more. */
@@ -34,6 +35,7 @@ function becomeLean(): void {
 function run(): void {
   const config = readSidecarConfig()
   const log = createLogger({ level: config.logLevel, format: 'json', write })
+  const warnings = new Warnings(log)
   const server = new ServerLink({ internalUrl: config.internalUrl, token: readFileSync(config.tokenFile, 'utf8').trim() })
   const journal = new Journal(config.journal)
   const end = (code: number) => {
@@ -47,9 +49,9 @@ function run(): void {
     log.info('the sandbox token is no longer valid')
     end(REVOKED)
   }
-  const uploader = new Uploader({ root: config.watchDir, journal, server, log, lookAt: (path) => watcher.lookAt(path), onRevoked: revoked })
+  const uploader = new Uploader({ root: config.watchDir, journal, server, log, warnings, lookAt: (path) => watcher.lookAt(path), onRevoked: revoked })
   const relay = new Relay({ socket: config.socket, server, log })
-  const watcher = new Watcher({ root: config.watchDir, journal, log, onChange: () => uploader.wake() })
+  const watcher = new Watcher({ root: config.watchDir, journal, warnings, onChange: () => uploader.wake() })
   uploader.wake()
   let isEnding = false
   const farewell = async () => {

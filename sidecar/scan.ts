@@ -53,14 +53,16 @@ export function* differences(root: string, folder: string, journal: Journal, not
     if (found.length >= PAGE || ++steps % BREATH === 0) {
       yield found
       found = []
-      known.refresh()
+      known.refresh(place)
     }
   }
-  for (let row = known.row; row; row = known.next()) {
+  for (let row = known.row; row; row = known.row) {
     found.push([row.path, null])
+    known.next()
     if (found.length < PAGE) continue
     yield found
     found = []
+    known.refresh(row.path)
   }
   yield found
 }
@@ -92,8 +94,9 @@ class Known {
     return this.row
   }
 
-  /** Reads on from the journal as it is now. */
-  refresh(): void {
+  /** Reads on from the journal as it is now, behind a path at least. */
+  refresh(place: string): void {
+    if (isBefore(this.passed, place)) this.passed = place
     this.page = []
     this.index = 0
     this.isLast = false

@@ -7,13 +7,13 @@ import { type Identity, type Journal, LARGE_BYTES, type Work } from './journal.t
 import { isUnchanged, type OpenedFile, openFile, RootUnreachable } from './open.ts'
 import { MAX_QUIET_MS, QUIET_MS } from './quiet.ts'
 import { type Answer, type ServerLink, Unreachable } from './server-link.ts'
+import type { Warnings } from './warnings.ts'
 
 const MAX_SMALL = 16
 const MAX_LARGE = 4
 const CHUNK_BYTES = 256 * 1024
 const JOURNAL_WAIT_MS = 1000
 const ROOT_WAIT_MS = 250
-const WORDS_EVERY_MS = 10_000
 const FULL_WAIT_MS = 60_000
 const MAX_FULL_WAIT_MS = 15 * 60_000
 /** Failures of one path: the server is well and others go on. */
@@ -24,6 +24,7 @@ interface Options {
   journal: Journal
   server: ServerLink
   log: Logger
+  warnings: Warnings
   /** Looks at a path once more, as it may have changed since it was opened. */
   lookAt: (path: string) => void
   /** The token is no longer good: this sidecar has no business any more. */
@@ -40,8 +41,6 @@ export class Uploader {
   // What happened and could not be journaled, as when the disk is full.
   private unrecorded: (() => void)[] = []
   private rootAwayUntil = 0
-  private silentUntil = 0
-  private unspoken = 0
 
   constructor(private readonly options: Options) {}
 
@@ -58,7 +57,7 @@ export class Uploader {
       this.begin()
       this.sleep()
     } catch (error) {
-      this.options.log.warn('the journal cannot be written now', { error: String(error) })
+      this.options.warnings.warn('the journal cannot be written now', { error: String(error) })
       this.timer = setTimeout(() => this.wake(), JOURNAL_WAIT_MS)
     }
   }
@@ -181,12 +180,7 @@ export class Uploader {
   /** Later, this path alone. */
   private retry(work: Work, why: Record<string, unknown>, atLeastMs = 0): void {
     const waitMs = Math.round(Math.max(atLeastMs, backoffMs(work.tries)))
-    this.unspoken++
-    if (performance.now() > this.silentUntil) {
-      this.options.log.warn('a file waits to be sent', { path: work.path, ...why, waitMs, times: this.unspoken })
-      this.silentUntil = performance.now() + WORDS_EVERY_MS
-      this.unspoken = 0
-    }
+    this.options.warnings.warn('a file waits to be sent', { path: work.path, ...why, waitMs })
     this.record((journal) => journal.postpone(work.path, waitMs, true))
   }
 

@@ -1,11 +1,11 @@
 // Sees every change below a folder: events for speed, comparisons for certainty.
-import { type FSWatcher, lstatSync, mkdirSync, statSync, watch } from 'node:fs'
+import { closeSync, type FSWatcher, fstatSync, lstatSync, mkdirSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Logger } from '../src/lib/logger.ts'
 import { escapeName, isBelow } from '../src/lib/paths.ts'
 import type { Journal, Observation } from './journal.ts'
-import { type Found, look, RootUnreachable } from './open.ts'
+import { enterFolder, type FolderFd, type Found, look, RootUnreachable } from './open.ts'
 import { differences, isIgnored, type ScanNotes, seenOfSeveral } from './scan.ts'
+import type { Warnings } from './warnings.ts'
 
 const GATHER_MS = 10
 const POLL_MS = 1000
@@ -22,7 +22,7 @@ const ODD = /[\r\n\\%\ufffd]|^[A-Za-z]:/
 interface Options {
   root: string
   journal: Journal
-  log: Logger
+  warnings: Warnings
   /** The journal has new work. */
   onChange: () => void
 }
@@ -30,7 +30,8 @@ interface Options {
 /** Watches a folder and keeps what the journal has seen true. */
 export class Watcher {
   private watcher?: FSWatcher
-  private watched = ''
+  // Held open, so that no other folder can get its number while we compare numbers.
+  private watched?: FolderFd
   private blind = false
   private readonly dirty = new Set<string>()
   private dirtySince = 0
@@ -38,12 +39,11 @@ export class Watcher {
   private lastScan = 0
   private gathering?: ReturnType<typeof setTimeout>
   private working?: Promise<void>
-  private complaint = ''
   private readonly again = new Map<string, number>()
   private readonly polling: ReturnType<typeof setInterval>
   private readonly notes: ScanNotes = {
     several: (path) => this.lookAgain(path),
-    unreadable: (path, error) => this.complain('a part of the folder cannot be read', { path, error: String(error) }),
+    unreadable: (path, error) => this.options.warnings.warn('a part of the folder cannot be read', { path, error: String(error) }),
   }
 
   constructor(private readonly options: Options) {
@@ -54,7 +54,7 @@ export class Watcher {
   [Symbol.dispose](): void {
     clearInterval(this.polling)
     clearTimeout(this.gathering)
-    this.watcher?.close()
+    this.unwatch()
   }
 
   /** Looks at one path now. Throws RootUnreachable. */
@@ -114,13 +114,12 @@ export class Watcher {
       if (this.scanWanted) {
         this.scanWanted = false
         this.lastScan = performance.now()
-        this.complaint = ''
         await this.compare('')
       } else if (names.length > 0) await this.lookAtAll(names.sort(), at)
     } catch (error) {
       // Nothing is lost: everything is looked at again.
       this.scanWanted = true
-      if (!(error instanceof RootUnreachable)) this.complain('changes cannot be noted now', { error: String(error) })
+      if (!(error instanceof RootUnreachable)) this.options.warnings.warn('changes cannot be noted now', { error: String(error) })
     }
   }
 
@@ -166,7 +165,7 @@ export class Watcher {
   }
 
   private rootIsWatched(): boolean {
-    const { root, journal, log } = this.options
+    const { root, journal, warnings } = this.options
     try {
       const parent = statSync(dirname(root))
       if (!lstatSync(root, { throwIfNoEntry: false })) mkdirSync(root)
@@ -178,35 +177,37 @@ export class Watcher {
         journal.fact('place', place)
         // Another disk lies here now, or none: that says nothing about the files of the first.
         if (before !== undefined) journal.forget()
-        if (before !== undefined) log.warn('the folder lies elsewhere now; nothing that was sent is removed')
+        if (before !== undefined) warnings.warn('the folder lies elsewhere now; nothing that was sent is removed', { place })
       }
-      if (this.watched !== `${stat.dev}:${stat.ino}`) this.watchRoot(`${stat.dev}:${stat.ino}`)
+      const watched = this.watched === undefined ? undefined : fstatSync(this.watched)
+      if (watched?.ino !== stat.ino || watched.dev !== stat.dev) this.watchRoot()
       return true
     } catch (error) {
-      this.watched = ''
-      this.complain('the folder cannot be watched now', { folder: root, error: String(error) })
+      this.unwatch()
+      this.options.warnings.warn('the folder cannot be watched now', { folder: root, error: String(error) })
       return false
     }
   }
 
   // Watch first, then compare everything: nothing falls between the two.
-  private watchRoot(identity: string): void {
-    this.watcher?.close()
-    this.watched = identity
+  private watchRoot(): void {
+    this.unwatch()
+    this.watched = enterFolder(this.options.root, '')
     this.blind = false
     this.scanWanted = true
-    this.watcher = watch(this.options.root, { recursive: true }, (_event, name) => this.changed(name === null ? '' : pathOfEvent(name)))
+    this.watcher = watch(this.options.root, { recursive: true }, (_event, name) => this.changed(name ? pathOfEvent(name) : ''))
     this.watcher.on('error', (error) => {
       this.blind = true
       this.scanWanted = true
-      this.complain('the system watches no more folders; changes there are found more slowly', { error: String(error) })
+      this.options.warnings.warn('the system watches no more folders; changes there are found more slowly', { error: String(error) })
     })
   }
 
-  private complain(message: string, fields: Record<string, unknown>): void {
-    const complaint = `${message} ${fields.error}`
-    if (complaint !== this.complaint) this.options.log.warn(message, fields)
-    this.complaint = complaint
+  private unwatch(): void {
+    this.watcher?.close()
+    this.watcher = undefined
+    if (this.watched !== undefined) closeSync(this.watched)
+    this.watched = undefined
   }
 }
 
