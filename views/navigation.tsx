@@ -1,7 +1,6 @@
 // The left side of every page, drawn twice: beside the page, and as the menu of phones.
 import { AgentListView } from './agents/list.tsx'
 import { Icon } from './components/icon.tsx'
-import { quoted } from './components/text.ts'
 import type { AgentList, PageFrame, Theme, Viewer } from './model.ts'
 
 export type Section = 'workbench' | 'account' | 'agent'
@@ -49,11 +48,12 @@ export function Navigation({ frame, viewer, list, section, place }: NavigationPr
 function AccountMenu({ viewer, id }: { viewer: Viewer; id: string }) {
   return (
     <>
-      <button class="account" type="button" aria-label={quoted(`Account: ${viewer.displayName}`)} aria-haspopup="menu" popovertarget={id}>
-        <span class="avatar" safe>
+      <button class="account" type="button" aria-haspopup="menu" popovertarget={id}>
+        <span class="avatar" aria-hidden="true" safe>
           {initials(viewer.displayName)}
         </span>
         <div class="truncate">
+          <span class="visually-hidden">Account: </span>
           <span safe>{viewer.displayName}</span>
           <small class="truncate" safe>
             {viewer.email}

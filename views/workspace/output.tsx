@@ -73,10 +73,8 @@ function Row(props: RowProps) {
 // Folders are opened by static/islands/output-tree.ts, which asks for their level and again when the version changes.
 function Folder({ row, agentId, depth, reachable }: RowProps) {
   const at = row.updatedAt.getTime()
-  const files = count(row.fileCount, 'file')
-  const size = fileSize(row.size)
   return (
-    <div {...treeItem(row, depth, reachable)} {...{ 'aria-expanded': 'false', 'aria-label': quoted(`${row.name}, ${files}, ${size}`) }}>
+    <div {...treeItem(row, depth, reachable)} {...{ 'aria-expanded': 'false' }}>
       <div
         class={['list-row', row.arrived && 'arrived']}
         data-path={quoted(row.path)}
@@ -93,10 +91,10 @@ function Folder({ row, agentId, depth, reachable }: RowProps) {
           {row.name}
         </span>
         <span class="meta" safe>
-          {files}
+          {count(row.fileCount, 'file')}
         </span>
         <span class="meta" safe>
-          {size}
+          {fileSize(row.size)}
         </span>
       </div>
       <div role="group" hx-morph-skip-children />

@@ -1,7 +1,7 @@
 // Where the server programs of the npm package are, and a copy of them for a user who cannot reach that place.
 import { cpSync, existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { canExecute, type Identity } from './identity.ts'
+import { canEnter, canExecute, type Identity } from './identity.ts'
 
 /**
  * Folder that holds `postgres` and `initdb`. Where `identity` cannot run the package's own, they are copied once into
@@ -11,7 +11,8 @@ export function programs({ identity, copyTo }: { identity?: Identity; copyTo: st
   const root = packageRoot()
   const native = join(root, 'native')
   makeLinks(root)
-  if (!identity || canExecute(join(native, 'bin', 'postgres'), identity)) return join(native, 'bin')
+  // A copy in a folder that is closed as well would help nobody: there the launcher passes closed folders.
+  if (!identity || canExecute(join(native, 'bin', 'postgres'), identity) || !canEnter(copyTo, identity)) return join(native, 'bin')
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   const copy = join(copyTo, `programs-${version}`)
   if (!existsSync(copy)) {

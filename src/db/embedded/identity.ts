@@ -55,7 +55,8 @@ function passClosedFolders({ name }: Identity, root: string): string[] {
     throw new Error(
       `The embedded PostgreSQL runs as ${name}, who may not enter ${root}. Set DATA_DIR to a folder that other users may enter (for example /var/lib/sac), or set DATABASE_URL.`,
     )
-  return ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search']
+  // The bit keeps access(2), by which PostgreSQL looks for its own programs, from leaving the capability out.
+  return ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
 }
 
 /** Whether the mode bits let this user enter a folder and every folder above it. */
