@@ -90,6 +90,7 @@ export interface Context {
 
 const REVOCATION_POLL_MS = 3000
 const SWEEP_MS = 10 * 60_000
+const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
 /** Builds the context: secrets, database (migrated), bus, storage, runtime, services. */
 export async function createContext(config: Config, overrides: Overrides = {}): Promise<Context> {
@@ -155,7 +156,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     agents,
     outputs,
     feed,
-    listing: (agent, folder, after) => listOutput(db, agent, folder, { after }),
+    listing: (agent, folder, from) => listOutput(db, agent, folder, from),
     sessions,
     statuses,
     runtime,
@@ -181,6 +182,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       tasks.every('sweep', SWEEP_MS, async () => {
         await Promise.all([logins.sweep(), outputs.sweepOrphans(), files instanceof FilesystemStorage ? files.sweep() : undefined])
       })
+      tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()
     },
     endStreams() {

@@ -15,7 +15,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Logins } from '../users/logins.ts'
 import type { UserRow } from '../users/schema.ts'
-import { levelOf } from '../workspace/levels.ts'
+import { levelOf, SHOWN } from '../workspace/levels.ts'
 import type { OutputFeed } from '../workspace/output-feed.ts'
 import type { Listing } from '../workspace/routes.ts'
 import type { Agent, Agents } from './agents.ts'
@@ -56,7 +56,7 @@ function showPages({ agents, sessions, lists, listing, frames, logins, edge }: D
     })
     .get('/agents/:id', async ({ user, params }) => {
       const agent = await agents.owned(user, Number(params.id))
-      const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '')])
+      const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '', { limit: SHOWN })])
       const card = list.cards.find((item) => item.id === agent.id)
       if (!card) throw new AppError('not_found', 'not_found', 'This agent is not here.')
       return page((nonce) => WorkbenchPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, card, stage: stageOf(agent, session), output: levelOf(agent.id, level) }))
@@ -135,7 +135,7 @@ function streamPage(deps: Deps) {
     async ({ user, loginId, query, request, server }) => {
       const agent = query.agent ? await agents.owned(user, Number(query.agent)) : undefined
       server?.timeout(request, 0)
-      return streams.answer(request, loginId, (sink) => new LivePage(deps, user, agent?.id, sink).start())
+      return streams.answer(loginId, (sink) => new LivePage(deps, user, agent?.id, sink).start())
     },
     { query: t.Object({ agent: t.Optional(t.String({ pattern: '^[0-9]{1,15}$' })) }) },
   )
@@ -217,7 +217,7 @@ class LivePage {
     if (this.agentId === undefined) return
     try {
       const agent = await agents.owned(this.user, this.agentId)
-      const level = levelOf(agent.id, await listing(agent, ''), arrived)
+      const level = levelOf(agent.id, await listing(agent, '', { limit: SHOWN }), arrived)
       this.send([await partial('#output', 'innerMorph', OutputList({ level }))])
     } catch {
       // @NOTE the next change or the next load of the page shows it.

@@ -15,3 +15,26 @@ export interface Bus {
   subscribe(listener: (event: AppEvent) => void): () => void
   [Symbol.asyncDispose](): Promise<void>
 }
+
+/** A fact that came from outside of this process; undefined for anything that is none, and without what a fact does not hold. */
+export function eventOf(value: unknown): AppEvent | undefined {
+  const { kind, userId, agentId, seq, sessionId, loginIds } = (value ?? {}) as Record<string, unknown>
+  if (!isId(userId)) return undefined
+  switch (kind) {
+    case 'output.changed':
+      return isId(agentId) && isId(seq) ? { kind, userId, agentId, seq } : undefined
+    case 'session.changed':
+      return isId(agentId) && typeof sessionId === 'string' ? { kind, userId, agentId, sessionId } : undefined
+    case 'agent.changed':
+    case 'manifest.changed':
+      return isId(agentId) ? { kind, userId, agentId } : undefined
+    case 'logins.ended':
+      return Array.isArray(loginIds) && loginIds.every((id) => typeof id === 'string') ? { kind, userId, loginIds } : undefined
+    default:
+      return undefined
+  }
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}

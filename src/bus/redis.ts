@@ -2,10 +2,10 @@
 import { Redis } from 'ioredis'
 import { randomToken } from '../lib/crypto.ts'
 import type { Logger } from '../lib/logger.ts'
-import type { AppEvent, Bus } from './bus.ts'
+import { type AppEvent, type Bus, eventOf } from './bus.ts'
 
 const PREFIX = 'sac:'
-const MAX_MESSAGE_BYTES = 4096
+const MAX_MESSAGE_CHARS = 16 * 1024
 
 /** Channel of a fact, as scripts and operators see it. */
 export function channelOf(event: AppEvent): string {
@@ -25,6 +25,8 @@ export function channelOf(event: AppEvent): string {
 
 /** Publishes through Redis without ever failing the caller; an outage costs hints only, since readers poll rows. */
 export class RedisBus implements Bus {
+  /** Messages that were no facts, and were thrown away. */
+  dropped = 0
   private readonly listeners = new Set<(event: AppEvent) => void>()
   private readonly publisher: Redis
   private readonly subscriber: Redis
@@ -38,10 +40,17 @@ export class RedisBus implements Bus {
     const retryStrategy = (tries: number) => Math.min(100 * 2 ** tries, 5000)
     this.publisher = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 300, retryStrategy })
     this.subscriber = new Redis(url, { maxRetriesPerRequest: null, retryStrategy })
-    for (const client of [this.publisher, this.subscriber]) client.on('error', (error: Error) => this.report(error))
-    this.subscriber.on('ready', () => this.recovered())
+    for (const client of [this.publisher, this.subscriber]) {
+      client.on('error', (error: Error) => this.report(error))
+      client.on('ready', () => this.recovered())
+    }
     this.subscriber.on('pmessage', (_pattern: string, _channel: string, text: string) => this.receive(text))
     void this.subscriber.psubscribe(`${PREFIX}*`).catch((error: Error) => this.report(error))
+  }
+
+  /** Whether facts cross between portals now. */
+  get isConnected(): boolean {
+    return this.publisher.status === 'ready' && this.subscriber.status === 'ready'
   }
 
   async publish(event: AppEvent): Promise<void> {
@@ -62,17 +71,11 @@ export class RedisBus implements Bus {
   }
 
   private receive(text: string): void {
-    if (text.length > MAX_MESSAGE_BYTES) return
-    let message: unknown
-    try {
-      message = JSON.parse(text)
-    } catch {
-      // @NOTE a foreign or broken message is dropped: facts are only hints.
-      return
-    }
-    const { origin, event } = (message ?? {}) as { origin?: unknown; event?: AppEvent }
-    if (origin === this.origin || typeof event !== 'object' || event === null || !Number.isSafeInteger(event.userId)) return
-    this.deliver(event)
+    const message = text.length > MAX_MESSAGE_CHARS ? undefined : messageOf(text)
+    if (!message) {
+      // @NOTE whoever may publish to this Redis is not to be believed: what is no fact is dropped.
+      if (this.dropped++ === 0) this.logger.warn('a message on Redis was not understood and dropped; further ones are only counted', { chars: text.length })
+    } else if (message.origin !== this.origin) this.deliver(message.event)
   }
 
   private deliver(event: AppEvent): void {
@@ -85,7 +88,18 @@ export class RedisBus implements Bus {
   }
 
   private recovered(): void {
+    if (!this.isConnected) return
     if (this.down) this.logger.info('Redis is back')
     this.down = false
+  }
+}
+
+function messageOf(text: string): { origin: unknown; event: AppEvent } | undefined {
+  try {
+    const { origin, event } = (JSON.parse(text) ?? {}) as { origin?: unknown; event?: unknown }
+    const fact = eventOf(event)
+    return fact && { origin, event: fact }
+  } catch {
+    return undefined
   }
 }

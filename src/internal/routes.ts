@@ -19,7 +19,7 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
       async ({ agent, request, query, set }) => {
         const { size, sha256 } = declared(request)
         const { body } = request
-        const stored = await outputs.store(agent, { path: RelativePath.parse(query.path), size, sha256, body: body ? chunks(body) : none() })
+        const stored = await outputs.store(agent, { path: RelativePath.parse(query.path), size, sha256, body: body ? chunks(body) : none(), signal: request.signal })
         set.status = stored.created ? 201 : 200
         return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
       },
@@ -27,8 +27,8 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
     )
     .post(
       INTERNAL_PATHS.remove,
-      async ({ agent, body }) => {
-        const removed = await outputs.remove(agent, RelativePath.parse(body.path), false)
+      async ({ agent, body, request }) => {
+        const removed = await outputs.remove(agent, RelativePath.parse(body.path), false, request.signal)
         return removed.changed ? { seq: removed.seq } : { seq: removed.seq, duplicate: true }
       },
       { body: REMOVE },

@@ -6,7 +6,8 @@ declare const relativePath: unique symbol
 /** A path below some folder, with "/" between its parts, that cannot leave it. */
 export type RelativePath = string & { readonly [relativePath]: true }
 
-const MAX_BYTES = 4096
+// PostgreSQL finds paths by an index whose entries hold at most 2 704 bytes.
+const MAX_BYTES = 2560
 const MAX_PART_BYTES = 255
 const MAX_DEPTH = 64
 

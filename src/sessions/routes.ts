@@ -45,7 +45,7 @@ export function sessionRoutes({ sessions, agents, statuses, logins, bus, streams
     .get('/sessions/:id/events', async ({ user, loginId, params, request, server }) => {
       const session = await sessions.owned(user, params.id)
       server?.timeout(request, 0)
-      return streams.answer(request, loginId, (sink) => {
+      return streams.answer(loginId, (sink) => {
         const send = (row: SessionRow) => sink.send(encodeEvent({ event: 'session', data: JSON.stringify(sessionJson(row)) }))
         const read = () => void sessions.owned(user, session.id).then(send, () => sink.close())
         const off = bus.subscribe((event) => event.kind === 'session.changed' && event.sessionId === session.id && read())

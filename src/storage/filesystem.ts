@@ -1,12 +1,16 @@
 // Objects as files below one folder: written to a temporary name, synced, then renamed into place.
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { randomToken } from '../lib/crypto.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ByteRange, Storage, StoredObject } from './storage.ts'
 
 const TEMP_MAX_AGE_MS = 60 * 60 * 1000
+// Room that files never take, because the embedded database lies on the same disk and must be able to write: of a small disk
+// a twentieth.
+const RESERVE_BYTES = 512 * 1024 ** 2
+const RESERVE_SHARE = 0.05
 
 /** Storage in a folder of this machine. Keys are hashed into two-level folders, so no key can leave the folder. */
 export class FilesystemStorage implements Storage {
@@ -21,20 +25,18 @@ export class FilesystemStorage implements Storage {
     try {
       await this.folder(join(this.root, 'tmp'))
       await this.folder(dirname(target))
+      await this.refuseWithoutRoom(size)
       const file = await open(temporary, 'wx', 0o600)
-      let written = 0
       try {
-        for await (const chunk of body) {
-          written += chunk.byteLength
-          await file.write(chunk)
-        }
-        if (written !== size) throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${written}. Nothing was stored; send the file again.`)
-        await file.datasync()
+        await writeWhole(file, body, size)
       } finally {
         await file.close()
       }
       await rename(temporary, target)
+      await syncFolder(dirname(target))
     } catch (cause) {
+      // A folder that somebody removed, or another disk in its place: look again the next time.
+      this.folders.clear()
       await unlink(temporary).catch(() => {})
       throw translate(cause)
     }
@@ -56,7 +58,7 @@ export class FilesystemStorage implements Storage {
         const key = decodeKey(name)
         if (!key.startsWith(prefix)) continue
         const info = await stat(join(this.root, 'objects', folder, name)).catch(() => undefined)
-        if (info) yield { key, size: info.size }
+        if (info) yield { key, size: info.size, storedAt: info.mtime }
       }
     }
   }
@@ -79,7 +81,40 @@ export class FilesystemStorage implements Storage {
   private async folder(path: string): Promise<void> {
     if (this.folders.has(path)) return
     await mkdir(path, { recursive: true, mode: 0o700 })
+    await syncFolder(dirname(path))
     this.folders.add(path)
+  }
+
+  private async refuseWithoutRoom(size: number): Promise<void> {
+    const { bavail, blocks, bsize } = await statfs(this.root)
+    if (bavail * bsize - size < Math.min(RESERVE_BYTES, RESERVE_SHARE * blocks * bsize)) throw diskFull()
+  }
+}
+
+async function writeWhole(file: FileHandle, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+  let written = 0
+  for await (const chunk of body) {
+    written += chunk.byteLength
+    // More than was declared is refused before it takes room.
+    if (written > size) break
+    // Near the end of a disk a write takes a part only; the next one then says why.
+    for (let at = 0; at < chunk.byteLength; ) {
+      const { bytesWritten } = await file.write(chunk, at)
+      if (bytesWritten === 0) throw diskFull()
+      at += bytesWritten
+    }
+  }
+  if (written !== size) throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${written}. Nothing was stored; send the file again.`)
+  await file.datasync()
+}
+
+// A new name is safe only when its folder is.
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
   }
 }
 
@@ -98,9 +133,12 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 
 function translate(cause: unknown): unknown {
   const code = (cause as NodeJS.ErrnoException | null)?.code
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new AppError('disk_full', 'disk_full', 'The disk for files is full. Nothing was changed; ask an admin to make room.', { cause, retryAfterS: 30 })
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(cause)
   if (code && /^E[A-Z]+$/.test(code))
     return new AppError('unavailable', 'storage_unavailable', 'The file storage cannot be used right now. Try again in a moment.', { cause, retryAfterS: 5 })
   return cause
+}
+
+function diskFull(cause?: unknown): AppError {
+  return new AppError('disk_full', 'disk_full', 'The disk for files is full. Nothing was changed; ask an admin to make room.', { cause, retryAfterS: 5 })
 }

@@ -3,6 +3,7 @@
 export interface StoredObject {
   key: string
   size: number
+  storedAt: Date
 }
 
 /** Half-open byte range [start, end). */
@@ -13,7 +14,10 @@ export interface ByteRange {
 
 export interface Storage {
   readonly kind: 'filesystem' | 's3'
-  /** Stores a stream as one whole object: it is there completely or not at all. Throws AppError `unavailable` or `disk_full`. */
+  /**
+   * Stores a stream as one whole object: it is there completely or not at all, and once this resolves it outlives a power
+   * cut. Throws AppError `unavailable` or `disk_full`.
+   */
   put(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<void>
   /** The bytes of an object or of a part of it; undefined when there is none. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined>

@@ -19,7 +19,9 @@ export async function fileAnswer(outputs: Outputs, row: OutputFileRow, request: 
     'cache-control': shown ? 'private, max-age=300' : 'private, no-store',
   }
   if (request.headers.get('if-none-match') === headers.etag) return new Response(null, { status: 304, headers })
-  const range = parseRange(request.headers.get('range'), row.size)
+  // Who resumes a download of what has changed meanwhile gets the whole of the new content, never a mixture.
+  const condition = request.headers.get('if-range')
+  const range = condition === null || condition === headers.etag ? parseRange(request.headers.get('range'), row.size) : undefined
   if (request.method === 'HEAD') return new Response(null, { headers: { ...headers, 'content-length': String(row.size) } })
   const body = await outputs.open(row, range)
   if (!range) return new Response(body, { headers: { ...headers, 'content-length': String(row.size) } })
@@ -37,12 +39,9 @@ export function encodedName(name: string): string {
 
 /** One satisfiable range as [start, end); several or unreadable ones mean the whole file; beyond the end is refused. */
 function parseRange(header: string | null, size: number): { start: number; end: number } | undefined {
-  if (header === null) return undefined
+  if (header === null || !/^bytes=/.test(header) || header.includes(',')) return undefined
   const match = /^bytes=(\d*)-(\d*)$/.exec(header)
-  if (!match || (match[1] === '' && match[2] === '')) {
-    if (/^bytes=/.test(header) && header.includes(',')) return undefined
-    throw unsatisfiable(size)
-  }
+  if (!match || (match[1] === '' && match[2] === '')) throw unsatisfiable(size)
   const [, from = '', to = ''] = match
   const start = from === '' ? Math.max(0, size - Number(to)) : Number(from)
   const end = from === '' || to === '' ? size : Math.min(size, Number(to) + 1)

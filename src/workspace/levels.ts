@@ -2,6 +2,9 @@
 import type { OutputLevel } from '../../views/model.ts'
 import type { OutputPage } from './listing.ts'
 
+/** Entries on a page for people: drawn again with every change, so few enough for a slow line. */
+export const SHOWN = 200
+
 /** `arrived` holds paths that are new on an open page; a folder is new when something in it is. */
 export function levelOf(agentId: number, page: OutputPage, arrived?: ReadonlySet<string>): OutputLevel {
   const paths = [...(arrived ?? [])]

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import type { Db } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
+import { pathProblem } from '../lib/paths.ts'
 
 /** A folder (files below it are counted) or a file. */
 export interface OutputEntry {
@@ -59,7 +60,7 @@ function parseCursor(cursor: string | undefined): [number, string] {
   if (cursor === undefined || cursor === '') return [-1, '']
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
-    if (Array.isArray(value) && (value[0] === 0 || value[0] === 1) && typeof value[1] === 'string') return [value[0], value[1]]
+    if (Array.isArray(value) && (value[0] === 0 || value[0] === 1) && typeof value[1] === 'string' && pathProblem(value[1]) === undefined) return [value[0], value[1]]
   } catch {
     // @NOTE falls through to the refusal below.
   }

@@ -55,7 +55,9 @@ export class OutputFeed {
     this.topics.set(agentId, topic)
     const reader: Reader = { listener, cursor: cursor ?? -1, behind: true }
     topic.readers.add(reader)
-    void this.catchUp(agentId, topic, reader)
+    // Nothing to catch up with: most of those who come back after a restart.
+    if (topic.cursor >= 0 && (cursor === undefined || cursor === topic.cursor)) Object.assign(reader, { cursor: topic.cursor, behind: false })
+    else void this.catchUp(agentId, topic, reader)
     return () => {
       topic.readers.delete(reader)
       if (topic.readers.size === 0 && this.topics.get(agentId) === topic) this.topics.delete(agentId)

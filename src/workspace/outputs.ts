@@ -1,5 +1,5 @@
 // Files that an agent writes to /workspace/output: kept in storage, listed by rows, announced on the bus.
-import { and, asc, eq, gt, isNull, lt, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
@@ -9,8 +9,10 @@ import type { Settings } from '../settings/settings.ts'
 import { outputKey } from '../storage/keys.ts'
 import type { ByteRange, Storage } from '../storage/storage.ts'
 import { contentTypeOf } from './content-types.ts'
-import { type Committed, OutputCommits, type OutputQuota } from './output-commits.ts'
-import { type OutputFileRow, orphanedObjects, outputFiles } from './schema.ts'
+import { ObjectRemovals } from './object-removals.ts'
+import type { Committed, OutputChange, OutputQuota } from './output-batch.ts'
+import { OutputCommits } from './output-commits.ts'
+import { type OutputFileRow, outputFiles } from './schema.ts'
 
 /** A whole file on its way in. */
 export interface IncomingFile {
@@ -19,6 +21,16 @@ export interface IncomingFile {
   /** Hex SHA-256 that the sender claims; checked against the bytes. */
   sha256: string
   body: AsyncIterable<Uint8Array>
+  /** Aborted when the sender has gone: it will send again, perhaps something newer, so this must not be stored any more. */
+  signal?: AbortSignal
+}
+
+/** What a removal came to. */
+export interface Removed {
+  seq: number
+  changed: boolean
+  /** How many files went. */
+  removed: number
 }
 
 const LIMITS_CACHE_MS = 5000
@@ -28,8 +40,10 @@ export class Outputs {
   private readonly commits: OutputCommits
   private readonly quotas = new Map<number, { readAt: number; quota: OutputQuota & { maxFileBytes: number } }>()
   private readonly owners = new Map<number, number>()
+  private readonly removals: ObjectRemovals
 
   constructor(private readonly deps: { db: Db; storage: Storage; bus: Bus; settings: Settings }) {
+    this.removals = new ObjectRemovals(deps)
     this.commits = new OutputCommits(deps.db, (agentId, seq) => {
       const userId = this.owners.get(agentId)
       if (userId !== undefined) void deps.bus.publish({ kind: 'output.changed', userId, agentId, seq })
@@ -51,13 +65,20 @@ export class Outputs {
       await this.deps.storage.delete([storageKey])
       throw new AppError('invalid', 'checksum_mismatch', 'The bytes do not match their checksum. Nothing was changed; send the file again.')
     }
-    const { body: _body, ...facts } = file
-    return this.committed(agent, { kind: 'store', ...facts, contentType: contentTypeOf(file.path), storageKey }, quota, storageKey)
+    const { body: _body, signal, ...facts } = file
+    const isAbandoned = () => signal?.aborted ?? false
+    return this.committed(agent, { kind: 'store', ...facts, contentType: contentTypeOf(file.path), storageKey, isAbandoned }, quota, storageKey)
   }
 
-  /** Removes one file, or everything below a folder. Removing what is not there changes nothing. */
-  async remove(agent: Agent, path: string, folder: boolean): Promise<Committed> {
-    return this.committed(agent, { kind: 'remove', path, folder }, await this.quota(agent))
+  /** Removes one file, or everything below a folder, the latter in portions. Removing what is not there changes nothing. */
+  async remove(agent: Agent, path: string, folder: boolean, signal?: AbortSignal): Promise<Removed> {
+    const quota = await this.quota(agent)
+    const change = { kind: 'remove' as const, path, folder, isAbandoned: () => signal?.aborted ?? false }
+    for (let removed = 0; ; ) {
+      const { seq, changed, orphans, more } = await this.committed(agent, change, quota)
+      removed += orphans.length
+      if (!more) return { seq, changed: changed || removed > 0, removed }
+    }
   }
 
   /** The live row of a path, or `not_found`. */
@@ -108,28 +129,26 @@ export class Outputs {
   }
 
   /** Deletes objects whose row has gone but whose removal from storage did not finish. */
-  async sweepOrphans(): Promise<void> {
-    const old = new Date(Date.now() - 60_000)
-    const rows = await this.deps.db.select().from(orphanedObjects).where(lt(orphanedObjects.orphanedAt, old)).limit(1000)
-    if (rows.length > 0) await this.discard(rows.map((row) => row.storageKey))
+  sweepOrphans(): Promise<void> {
+    return this.removals.sweepOrphans()
   }
 
-  private async committed(agent: Agent, change: Parameters<OutputCommits['commit']>[1], quota: OutputQuota, uploaded?: string): Promise<Committed> {
+  /** Deletes objects that never got a row. Returns how many. */
+  sweepUnknown(now?: number): Promise<number> {
+    return this.removals.sweepUnknown(now)
+  }
+
+  private async committed(agent: Agent, change: OutputChange, quota: OutputQuota, uploaded?: string): Promise<Committed> {
     this.owners.set(agent.id, agent.createdBy)
     try {
       const done = await this.commits.commit(agent.id, change, quota)
-      if (done.orphans.length > 0) await this.discard(done.orphans)
+      this.removals.soon(done.orphans)
       return done
     } catch (error) {
       // A refusal leaves an object without a row. An error may hide a commit that did happen: the sweep decides later.
-      if (uploaded && error instanceof AppError && error.kind !== 'unavailable') await this.deps.storage.delete([uploaded])
+      if (uploaded && error instanceof AppError && error.kind !== 'unavailable') this.removals.soon([uploaded])
       throw error
     }
-  }
-
-  private async discard(keys: string[]): Promise<void> {
-    await this.deps.storage.delete(keys)
-    await this.deps.db.execute(sql`delete from orphaned_objects where storage_key in ${keys}`)
   }
 
   private async quota(agent: Agent): Promise<OutputQuota & { maxFileBytes: number }> {

@@ -6,10 +6,10 @@ import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { fragment, redirect } from '../http/respond.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Logins } from '../users/logins.ts'
-import { levelOf } from './levels.ts'
+import { levelOf, SHOWN } from './levels.ts'
 import type { Outputs } from './outputs.ts'
 import { previewOf } from './preview.ts'
-import type { Listing } from './routes.ts'
+import { type Listing, MAX_CURSOR } from './routes.ts'
 
 /** Fragments and the delete form. */
 export function outputPages({ agents, outputs, listing, logins, edge }: { agents: Agents; outputs: Outputs; listing: Listing; logins: Logins; edge: EdgeRules }) {
@@ -19,10 +19,10 @@ export function outputPages({ agents, outputs, listing, logins, edge }: { agents
       '/',
       async ({ user, params, query }) => {
         const agent = await agents.owned(user, Number(params.id))
-        const level = levelOf(agent.id, await listing(agent, query.path ? RelativePath.parse(query.path) : '', query.after))
+        const level = levelOf(agent.id, await listing(agent, query.path ? RelativePath.parse(query.path) : '', { after: query.after, limit: SHOWN }))
         return fragment(await (query.after ? OutputRows({ level }) : OutputList({ level })))
       },
-      { query: t.Object({ path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: 2000 })) }) },
+      { query: t.Object({ path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: MAX_CURSOR })) }) },
     )
     .get(
       '/preview',

@@ -2,12 +2,13 @@
 import { Elysia, t } from 'elysia'
 import type { Agents } from '../agents/agents.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
-import { type EventStreams, encodeEvent } from '../http/sse.ts'
+import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
+import { AppError } from '../lib/errors.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Logins } from '../users/logins.ts'
 import { fileAnswer } from './file-answer.ts'
 import type { listOutput, OutputEntry } from './listing.ts'
-import type { OutputFeed } from './output-feed.ts'
+import type { OutputFeed, OutputListener } from './output-feed.ts'
 import type { Outputs } from './outputs.ts'
 import type { OutputFileRow } from './schema.ts'
 
@@ -22,6 +23,8 @@ interface Deps {
 }
 
 const AGENT_ID = t.String({ pattern: '^[0-9]{1,15}$' })
+// The longest name, each of its bytes written as six.
+export const MAX_CURSOR = 4000
 const strict = { additionalProperties: false }
 
 /** Output of the caller's agents. */
@@ -33,17 +36,17 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
       async ({ user, query }) => {
         const agent = await agents.owned(user, Number(query.agent_id))
         const folder = query.path ? RelativePath.parse(query.path.replace(/\/$/, '')) : ''
-        const page = await listing(agent, folder, query.after)
+        const page = await listing(agent, folder, { after: query.after })
         return { path: page.folder, files: page.entries.map(entryJson), next: page.next ?? null, total_files: page.totalFiles, total_bytes: page.totalBytes }
       },
-      { query: t.Object({ agent_id: AGENT_ID, path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: 2000 })) }, strict) },
+      { query: t.Object({ agent_id: AGENT_ID, path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: MAX_CURSOR })) }, strict) },
     )
     .delete(
       '/files',
       async ({ user, query }) => {
         const agent = await agents.owned(user, Number(query.agent_id))
         const removed = await outputs.remove(agent, RelativePath.parse(query.path.replace(/\/$/, '')), query.path.endsWith('/'))
-        return { removed: removed.orphans.length }
+        return { removed: removed.removed }
       },
       { query: t.Object({ agent_id: AGENT_ID, path: t.String() }, strict) },
     )
@@ -51,7 +54,10 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
       '/files/download',
       async ({ user, query, request }) => {
         const agent = await agents.owned(user, Number(query.agent_id))
-        return fileAnswer(outputs, await outputs.find(agent, RelativePath.parse(query.path)), request, query.inline === '1')
+        const path = RelativePath.parse(query.path)
+        const answer = async () => fileAnswer(outputs, await outputs.find(agent, path), request, query.inline === '1')
+        // An overwrite takes the old content away: whoever had just found it looks once more.
+        return answer().catch((error: unknown) => (error instanceof AppError && error.code === 'object_missing' ? answer() : Promise.reject(error)))
       },
       { query: t.Object({ agent_id: AGENT_ID, path: t.String(), inline: t.Optional(t.Literal('1')), v: t.Optional(t.String({ maxLength: 20 })) }, strict) },
     )
@@ -60,19 +66,28 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
       async ({ user, loginId, query, request, server }) => {
         const agent = await agents.owned(user, Number(query.agent_id))
         server?.timeout(request, 0)
-        return streams.answer(request, loginId, (sink) =>
-          feed.follow(agent.id, cursorOf(request), {
-            changes: (rows) => sink.send(encodedRows(rows)),
-            resync: (seq) => sink.send(encodeEvent({ id: String(seq), event: 'resync', data: '{}' })),
-          }),
-        )
+        const cursor = cursorOf(request)
+        return streams.answer(loginId, (sink) => feed.follow(agent.id, cursor, new FeedToSink(sink)))
       },
       { query: t.Object({ agent_id: AGENT_ID }, strict) },
     )
 }
 
 /** One level of an agent's output. */
-export type Listing = (agent: Parameters<typeof listOutput>[1], folder: string, after?: string) => ReturnType<typeof listOutput>
+export type Listing = (agent: Parameters<typeof listOutput>[1], folder: string, from?: { after?: string; limit?: number }) => ReturnType<typeof listOutput>
+
+// A class, so that a listener that is open for days holds on to its sink and to nothing of its request.
+class FeedToSink implements OutputListener {
+  constructor(private readonly sink: EventSink) {}
+
+  changes(rows: readonly OutputFileRow[]): void {
+    this.sink.send(encodedRows(rows))
+  }
+
+  resync(seq: number): void {
+    this.sink.send(encodeEvent({ id: String(seq), event: 'resync', data: '{}' }))
+  }
+}
 
 // The same array is handed to every listener of a live read, so its bytes are made once.
 const encodedOnce = new WeakMap<readonly OutputFileRow[], Uint8Array>()

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { connect } from 'node:net'
+import { MAX_PER_LOGIN } from '../../src/http/sse.ts'
+import { until } from '../../src/lib/until.ts'
+import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+import { EventListener } from '../support/event-listener.ts'
+import { Sandbox } from '../workspace/sandbox.ts'
+
+setDefaultTimeout(30_000)
+
+let app: TestApp
+let alice: Person
+let box: Sandbox
+let path = ''
+beforeAll(async () => {
+  app = await startTestApp()
+  alice = await app.as('alice')
+  box = await Sandbox.of(app, alice)
+  path = `/api/workspace/output/watch?agent_id=${box.agentId}`
+})
+afterAll(() => app[Symbol.asyncDispose]())
+
+const listen = (lastId?: string, person = alice) => new EventListener(() => app.portal.url + path, person.token, { lastId })
+const opened = (listener: EventListener) => until(() => listener.opened > 0, { what: 'an open stream' })
+
+test('a stranger hears nothing of an agent, and nobody without a login', async () => {
+  const mallory = await app.as('mallory')
+  expect((await mallory.ask('GET', path)).status).toBe(404)
+  expect((await fetch(app.portal.url + path)).status).toBe(401)
+})
+
+test.each(['garbage', '-1', '999999999', '1e3', '0x10', '９'])('the position %j leads to a resync and then to what is new', async (lastId) => {
+  await box.upload('before', `before ${lastId}`)
+  const listener = listen(encodeURIComponent(lastId))
+  await until(() => listener.heard.length > 0, { what: 'a first event' })
+  expect(listener.heard[0]?.event).toBe('resync')
+  const { seq } = (await box.upload('after', `after ${lastId}`)).body
+  await until(() => listener.changes.length > 0, { what: 'the change' })
+  expect([listener.changes, listener.opened]).toEqual([[expect.objectContaining({ path: 'after', seq })], 1])
+  await listener.end()
+})
+
+test('a listener that does not read costs little, is told to resync, and delays nobody', async () => {
+  const { streams } = app.portal.context
+  const reader = listen()
+  await opened(reader)
+  const { hostname, port } = new URL(app.portal.url)
+  const stalled = connect(Number(port), hostname)
+  stalled.pause()
+  stalled.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAuthorization: Bearer ${alice.token}\r\n\r\n`)
+  await until(() => streams.size === 2, { what: 'two streams' })
+  const noise = Buffer.from(`: ${'x'.repeat(64 * 1024)}\n\n`)
+  let sent = 0
+  // More than what the kernel takes for a reader that sleeps, in pieces that the other one swallows.
+  await until(
+    async () => {
+      for (const stream of streams.each()) stream.send(noise)
+      sent += noise.byteLength
+      await Bun.sleep(1)
+      return streams.size === 1
+    },
+    { timeoutMs: 20_000, intervalMs: 1, what: 'the end of the stalled stream' },
+  )
+  expect(sent).toBeLessThan(16 * 1024 ** 2)
+  await box.upload('still-heard', 'x')
+  await until(() => reader.changes.some((change) => change.path === 'still-heard'), { what: 'the change' })
+  stalled.destroy()
+  await reader.end()
+  await until(() => streams.size === 0, { what: 'no stream' })
+  expect(app.portal.context.feed.size).toBe(0)
+})
+
+test('one login opens a hundred streams, is refused more, and gets room again', async () => {
+  const carol = await app.as('carol')
+  const agent = await Sandbox.of(app, carol)
+  const url = `${app.portal.url}/api/workspace/output/watch?agent_id=${agent.agentId}`
+  const listeners = Array.from({ length: MAX_PER_LOGIN }, () => new EventListener(() => url, carol.token))
+  await until(() => listeners.every((listener) => listener.opened === 1), { timeoutMs: 15_000, what: 'all streams' })
+  const refused = await carol.ask('GET', `/api/workspace/output/watch?agent_id=${agent.agentId}`)
+  expect(refused).toMatchObject({ status: 429, body: { error: { code: 'too_many_streams' } } })
+  expect(refused.headers.get('retry-after')).toBe('10')
+  await Promise.all(listeners.map((listener) => listener.end()))
+  await until(() => app.portal.context.streams.size === 0, { what: 'no stream' })
+  const again = new EventListener(() => url, carol.token)
+  await opened(again)
+  await again.end()
+})
+
+test('ended logins lose their streams within moments', async () => {
+  const { users, logins } = app.portal.context
+  const dave = await app.as('dave')
+  const agent = await dave.createAgent()
+  const user = await users.checkPassword('dave', 'a phrase for testing', 'test')
+  const listener = new EventListener(() => `${app.portal.url}/api/workspace/output/watch?agent_id=${agent}`, dave.token)
+  await opened(listener)
+  await logins.endAll(user)
+  await until(() => listener.status === 401, { what: 'a refused return' })
+  await listener.end()
+})
