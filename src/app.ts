@@ -4,6 +4,7 @@ import { agentPages } from './agents/pages.ts'
 import { agentRoutes } from './agents/routes.ts'
 import type { Context } from './context.ts'
 import { assetRoutes } from './http/assets.ts'
+import { compressPages } from './http/compress.ts'
 import { edge } from './http/edge.ts'
 import { errorPage } from './http/error-page.ts'
 import { healthRoutes } from './http/health.ts'
@@ -22,6 +23,7 @@ export function publicApp(context: Context) {
   const { logger, edge: rules } = context
   return new Elysia({ name: 'public', normalize: false, websocket: terminalWebSocket })
     .use(edge({ logger, rules, checkHost: true, tls: rules.secureCookies, page: errorPage(context) }))
+    .use(compressPages())
     .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
     .use(assetRoutes(context))
     .use(accountEntryRoutes(context))

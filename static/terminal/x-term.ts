@@ -62,9 +62,10 @@ class XTerm extends HTMLElement implements KeyTarget {
   private fitTimer = 0
   private replayUntil = 0
   private typedAt = 0
+  private drawn = false
 
   connectedCallback(): void {
-    if (!this.term) this.begin()
+    if (!this.term) void this.begin()
   }
 
   // Being moved changes nothing; browsers without moves disconnect and connect, which the delay below bridges.
@@ -87,7 +88,7 @@ class XTerm extends HTMLElement implements KeyTarget {
   /** Opens the search bar; its code is loaded with the first search. */
   find(): void {
     const { term } = this
-    if (!term) return
+    if (!term || !this.news) return
     void import('./search.ts').then(({ SearchBar }) => {
       this.search ??= new SearchBar(this, term, page.icon)
       this.search.open()
@@ -104,31 +105,45 @@ class XTerm extends HTMLElement implements KeyTarget {
     this.tell({ font: `${size} px` })
   }
 
-  private begin(): void {
+  // In several tasks: on a slow machine one would hold the page up for a noticeable time.
+  private async begin(): Promise<void> {
     const screen = document.createElement('div')
     screen.className = 'term-screen'
     this.append(screen)
     const term = this.emulator()
     this.term = term
+    for (const step of [() => this.equip(term), () => term.open(screen), () => this.refit(), () => this.join(term)]) {
+      await nextTask()
+      if (this.term !== term) return
+      step()
+    }
+  }
+
+  private equip(term: Terminal): void {
     term.loadAddon(this.fit)
     term.loadAddon(new UnicodeGraphemesAddon())
     handleLinks(term, (address) => page.ask({ title: 'Open this link?', text: address, verb: 'Open link' }))
     handleClipboard(term, () => this.contains(document.activeElement) && document.hasFocus(), this.copied)
     guardReplies(term, () => performance.now() > this.replayUntil && (document.hasFocus() || (this.news?.viewers ?? 1) < 2))
-    term.open(screen)
+  }
+
+  // From here on the terminal is one: it has a size, a socket and the focus.
+  private join(term: Terminal): void {
     this.curtain = new Curtain(this, () => this.connection?.retryNow())
     this.news = { link: 'Connecting', tone: 'warn', size: '', font: `${term.options.fontSize} px`, viewers: 1 }
-    this.refit()
-    void useGraphics(
-      term,
-      () => this.refit(),
-      () => this.term === term,
-    )
     this.listen(term)
     this.connect(term)
     this.sendSize()
     if (this.dataset.focus !== undefined || (document.activeElement === document.body && matchMedia('(pointer: fine)').matches)) term.focus()
     delete this.dataset.focus
+    whenIdle(
+      () =>
+        void useGraphics(
+          term,
+          () => this.refit(),
+          () => this.term === term,
+        ),
+    )
   }
 
   private emulator(): Terminal {
@@ -180,6 +195,7 @@ class XTerm extends HTMLElement implements KeyTarget {
     clearTimeout(this.fitTimer)
     this.term?.dispose()
     this.term = undefined
+    this.news = undefined
     this.replaceChildren()
   }
 
@@ -197,14 +213,15 @@ class XTerm extends HTMLElement implements KeyTarget {
     const waited = performance.now() - this.typedAt
     if (this.typedAt > 0 && waited < ECHO_MS) this.tell({ latencyMs: Math.round(waited) })
     this.typedAt = 0
+    this.drawn = true
     this.flow?.write(bytes)
   }
 
   private status(term: Terminal, status: StreamStatus): void {
     if (status.reset) {
       this.replayUntil = performance.now() + REPLAY_MS
-      // In order with the output around it, other than a call of reset().
-      term.write('\x1bc')
+      // In order with the output around it, other than a call of reset(). A fresh one has nothing to clear.
+      if (this.drawn) term.write('\x1bc')
     }
     if (status.skipped > 0) term.write(`\x1b[2m… ${status.skipped.toLocaleString('en-GB')} bytes were skipped to catch up …\x1b[0m\r\n`)
     this.tell({ viewers: status.viewers, ...(status.state === 'live' ? {} : { link: 'Waiting for the agent', tone: 'warn' }) })
@@ -265,6 +282,16 @@ class XTerm extends HTMLElement implements KeyTarget {
       })
     } else page.toast({ tone: 'bad', title: 'Not copied', text: 'The browser did not allow it.' })
   }
+}
+
+// A task of its own lets the browser draw and answer between two steps.
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve))
+}
+
+function whenIdle(work: () => void): void {
+  if ('requestIdleCallback' in window) window.requestIdleCallback(work)
+  else setTimeout(work, 200)
 }
 
 function fontSize(wanted: number): number {

@@ -14,6 +14,7 @@ export class PortalProcess {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'sac-portal-'))
   readonly adminPassword = 'the first phrase of the admin'
   private readonly port = freePort()
+  private starts = 0
   private child?: Bun.Subprocess<'ignore', Bun.BunFile, Bun.BunFile>
 
   private constructor(private readonly env: Record<string, string>) {}
@@ -33,14 +34,19 @@ export class PortalProcess {
     return this.child?.pid ?? 0
   }
 
-  /** What it has logged. */
+  /** What it has logged since its last start. */
   get log(): string {
-    return readFileSync(join(this.dataDir, 'log'), 'utf8')
+    return readFileSync(this.logFile, 'utf8')
+  }
+
+  private get logFile(): string {
+    return join(this.dataDir, `log-${this.starts}`)
   }
 
   /** Starts it again on the same data. */
   async start(): Promise<void> {
-    const log = Bun.file(join(this.dataDir, 'log'))
+    this.starts++
+    const log = Bun.file(this.logFile)
     this.child = Bun.spawn([process.execPath, join(ROOT, 'src', 'main.ts'), 'serve'], {
       cwd: ROOT,
       env: {
@@ -57,10 +63,9 @@ export class PortalProcess {
       stderr: log,
     })
     const { child } = this
-    const ready = async () => {
+    const ready = () => {
       if (child.exitCode !== null) throw new Error(`The portal ended: ${this.log}`)
-      const answer = await fetch(`${this.url}/login`).catch(() => undefined)
-      return answer?.status === 200
+      return this.log.includes('the portal is ready')
     }
     await until(ready, { timeoutMs: READY_MS, intervalMs: 50, what: 'the portal' })
   }

@@ -9,7 +9,7 @@ export function SidePanel({ level, stage }: { level: OutputLevel; stage: Stage }
   return (
     <section class="panel side" id="side" aria-label="Agent panel">
       <div class="tabs">
-        <div role="tablist" aria-label="Agent panel" x-data="tabs" {...{ 'x-on:keydown': 'move', 'x-on:click': 'pick' }}>
+        <div role="tablist" aria-label="Agent panel">
           <button class="tab" role="tab" type="button" id="tab-output" aria-selected="true" aria-controls="panel-output">
             Output
             <span class="badge count" data-output-total safe>
