@@ -19,7 +19,8 @@ import { initToasts } from './toasts.ts'
 
 let alpine: Promise<void> | undefined
 const needAlpine = () => {
-  if (find('[x-data]')) alpine ??= import('./alpine.ts').then(({ startAlpine }) => startAlpine())
+  if (alpine || !find('[x-data]')) return
+  alpine = import('./alpine.ts').then(({ startAlpine }) => startAlpine())
 }
 needAlpine()
 onHtmx('htmx:after:swap', needAlpine)

@@ -13,7 +13,7 @@ import { seedHome, writeWhole } from './home.ts'
 import { foldersOf, type SandboxFolders, sandboxesRoot } from './layout.ts'
 import { makeLimits, removeLimits } from './limits.ts'
 import { type Probe, probe } from './probe.ts'
-import { endProcess, isAlive, type ProcessMark } from './processes.ts'
+import { endProcess, isAlive, markOf, type ProcessMark, parentOf } from './processes.ts'
 import { Sidecars } from './sidecars.ts'
 import { UsageMeter } from './usage.ts'
 
@@ -87,7 +87,10 @@ export class LocalRuntime implements Runtime {
     this.alive.delete(keyOf(key))
     await this.sidecars.stop(folders, keyOf(key))
     const note = readNote(folders)
+    const terminal = note && holderOf(note.pid, folders.terminalSocket)
     if (note) await endProcess(note, { group: existsSync(join(folders.hidden, 'open')) })
+    // dtach removes its socket when it ends, even if that is the next start's by then.
+    if (terminal) await endProcess(terminal)
     await unlink(folders.sandboxNote).catch(() => {})
     await unlink(folders.terminalSocket).catch(() => {})
     removeLimits(keyOf(key))
@@ -221,6 +224,17 @@ async function openCommand(folders: SandboxFolders, spec: SandboxSpec, files: Ag
   await seedHome(folders.home, folders.workspace, spec.theme)
   await chmod(files.launchOpen, 0o755)
   return ['/bin/sh', files.launchOpen, folders.sandboxNote, String(spec.generation), '/bin/sh', files.loop, claude, folders.workspace]
+}
+
+// The dtach that a sandbox's first process was started by; another parent has nothing to do with it.
+function holderOf(pid: number, socket: string): ProcessMark | undefined {
+  const parent = parentOf(pid)
+  try {
+    return parent !== undefined && readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0').includes(socket) ? markOf(parent) : undefined
+  } catch {
+    // @NOTE it has ended.
+    return undefined
+  }
 }
 
 function readNote({ sandboxNote }: SandboxFolders): Note | undefined {

@@ -14,6 +14,8 @@ export async function seedHome(home: string, workspace: string, theme: 'light' |
     theme,
     ...state,
     hasCompletedOnboarding: true,
+    // A question about its permission mode, which would stand before the prompt of a new agent.
+    hasSeenAutoDefaultNudge: true,
     bypassPermissionsModeAccepted: true,
     projects: { ...projects, [workspace]: project },
   })
