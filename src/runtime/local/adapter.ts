@@ -1,17 +1,18 @@
 // The local runtime: each agent in its own bubblewrap below a dtach terminal that outlives the server.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, rm, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rm, unlink, writeFile } from 'node:fs/promises'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { until } from '../../lib/until.ts'
 import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import { type AgentFiles, agentFiles } from './agent-files.ts'
-import { bubblewrapArguments, INSIDE } from './bubblewrap.ts'
+import { AGENT_ID, bubblewrapOptions, INSIDE } from './bubblewrap.ts'
 import { ClaudeCli } from './cli.ts'
-import { seedHome, writeWhole } from './home.ts'
+import { asBubblewrapSees, enterCommand, type Isolation, type IsolationKind, visibleParts } from './isolation.ts'
 import { foldersOf, type SandboxFolders, sandboxesRoot } from './layout.ts'
 import { makeLimits, removeLimits } from './limits.ts'
+import { sandboxOwner } from './owner.ts'
+import { prepare } from './prepare.ts'
 import { type Probe, probe } from './probe.ts'
 import { endProcess, isAlive, markOf, type ProcessMark, parentOf } from './processes.ts'
 import { Sidecars } from './sidecars.ts'
@@ -22,6 +23,8 @@ export interface LocalRuntimeOptions {
   claudeBin?: string
   sidecarBin: string
   allowUnsandboxed: boolean
+  /** Ways of isolation to try; all that there are unless told. */
+  isolations?: readonly IsolationKind[]
   logger: Logger
   /** Base URL of the internal API, known once the listener answers. */
   internalUrl: () => string
@@ -56,7 +59,7 @@ export class LocalRuntime implements Runtime {
   }
 
   probe(): Promise<Probe> {
-    this.probed ??= probe(this.options.allowUnsandboxed)
+    this.probed ??= probe({ dataDir: this.options.dataDir, allowOpen: this.options.allowUnsandboxed, ways: this.options.isolations })
     return this.probed
   }
 
@@ -74,8 +77,8 @@ export class LocalRuntime implements Runtime {
     signal.throwIfAborted()
     progress({ step: 'starting' })
     const files = await agentFiles(this.options.dataDir)
-    await this.prepare(folders, spec)
-    await this.launch(folders, spec, files, claude, able.isolated)
+    if (able.isolation) await this.isolated(folders, spec, files, able.isolation, claude)
+    else await this.open(folders, spec, files, claude)
     progress({ step: 'restoring', detail: 'The files are on this machine' })
     this.limits.set(keyOf(spec), spec.resources)
     this.alive.set(keyOf(spec), { userId: spec.userId, agentId: spec.agentId })
@@ -88,7 +91,7 @@ export class LocalRuntime implements Runtime {
     await this.sidecars.stop(folders, keyOf(key))
     const note = readNote(folders)
     const terminal = note && holderOf(note.pid, folders.terminalSocket)
-    if (note) await endProcess(note, { group: existsSync(join(folders.hidden, 'open')) })
+    if (note) await endProcess(note, { group: existsSync(folders.openMark) })
     // dtach removes its socket when it ends, even if that is the next start's by then.
     if (terminal) await endProcess(terminal)
     await unlink(folders.sandboxNote).catch(() => {})
@@ -120,7 +123,7 @@ export class LocalRuntime implements Runtime {
       this.alive.set(keyOf(key), { userId: key.userId, agentId: key.agentId })
       await this.sidecars.ensure(folders, keyOf(key))
     }
-    return { ...base, phase: 'ready', warning: existsSync(join(folders.hidden, 'open')) ? OPEN_WARNING : undefined }
+    return { ...base, phase: 'ready', warning: existsSync(folders.openMark) ? OPEN_WARNING : undefined }
   }
 
   async usage(key: Key): Promise<SandboxUsage | undefined> {
@@ -147,48 +150,44 @@ export class LocalRuntime implements Runtime {
     this.listeners.clear()
   }
 
-  private async prepare(folders: SandboxFolders, spec: SandboxSpec): Promise<void> {
-    for (const folder of [folders.root, folders.home, folders.workspace, folders.output, folders.shared, folders.hidden]) await mkdir(folder, { recursive: true, mode: 0o700 })
-    await seedHome(folders.home, INSIDE.workspace, spec.theme)
-    if (spec.claudeMd) await writeWhole(join(folders.workspace, 'CLAUDE.md'), `${spec.claudeMd}\n`, 0o644)
-    await rm(folders.tokenFile, { force: true })
-    await writeFile(folders.tokenFile, spec.sandboxToken, { mode: 0o400 })
-    await unlink(folders.terminalSocket).catch(() => {})
-    await unlink(folders.sandboxNote).catch(() => {})
-  }
-
-  private async launch(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, claude: string, isolated: boolean): Promise<void> {
-    const environment = { ...BASE_ENVIRONMENT, ...spec.environment }
-    const command = isolated ? await this.isolatedCommand(folders, spec, files, claude, environment) : await openCommand(folders, spec, files, claude)
-    const env = isolated ? CLEAN : { ...CLEAN, ...environment, HOME: folders.home, SAC_SOCKET: folders.sidecarSocket }
-    const child = Bun.spawn(['dtach', '-n', folders.terminalSocket, '-E', '-z', ...command], { env, cwd: folders.workspace, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+  private async launch(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, command: string[], cwd: string, env: Record<string, string>): Promise<void> {
+    const limits = makeLimits(keyOf(spec), spec.resources)
+    if (limits.missing.length > 0) this.options.logger.warn('this machine does not let us limit a sandbox', { agentId: spec.agentId, missing: limits.missing })
+    const first = ['/bin/sh', files.launch, folders.sandboxNote, String(spec.generation), String(limits.joinFiles.length), ...limits.joinFiles]
+    const dtach = ['dtach', '-n', folders.terminalSocket, '-E', '-z', ...first, ...command]
+    const child = Bun.spawn(dtach, { env, cwd, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
     const [problem, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
     if (code !== 0) throw new AppError('unavailable', 'terminal_failed', `The terminal could not be made (${problem.trim() || `dtach ended with ${code}`}). Try again.`)
-    await until(() => readNote(folders)?.generation === spec.generation && existsSync(folders.terminalSocket), { timeoutMs: LAUNCH_MS, what: 'the sandbox' }).catch(() => {
-      throw new AppError('unavailable', 'sandbox_failed', 'The sandbox did not come up. Try again; if it stays so, an admin finds the reason in the server’s log.')
+    const isUp = () => readNote(folders)?.generation === spec.generation && existsSync(folders.terminalSocket)
+    await until(isUp, { timeoutMs: LAUNCH_MS, what: 'the sandbox' }).catch((cause: unknown) => {
+      throw new AppError(
+        'unavailable',
+        'sandbox_failed',
+        'The sandbox did not come up within ten seconds. Try again; if it stays so, an admin finds the reason in the server’s log.',
+        { cause },
+      )
     })
   }
 
-  // Arguments hold the agent's key, so they go through a file that nobody else can read, not through a command line.
-  private async isolatedCommand(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, claude: string, environment: Record<string, string>): Promise<string[]> {
-    const limits = makeLimits(keyOf(spec), spec.resources)
-    if (limits.missing.length > 0) this.options.logger.warn('this machine does not let us limit a sandbox', { agentId: spec.agentId, missing: limits.missing })
-    const inside = { ...environment, HOME: INSIDE.home, SAC_SOCKET: INSIDE.socket }
-    const policy = bubblewrapArguments(folders, { ...files, claude, sidecar: this.options.sidecarBin }, inside)
-    const [options, program] = [policy.slice(0, policy.indexOf('--')), policy.slice(policy.indexOf('--') + 1)]
-    await writeFile(folders.argumentsFile, options.map((word) => `${word}\0`).join(''), { mode: 0o600 })
-    await rm(join(folders.hidden, 'open'), { force: true })
-    return [
-      '/bin/sh',
-      files.launch,
-      folders.sandboxNote,
-      String(spec.generation),
-      folders.argumentsFile,
-      Bun.which('bwrap') ?? 'bwrap',
-      String(limits.joinFiles.length),
-      ...limits.joinFiles,
-      ...program,
-    ]
+  private async isolated(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, isolation: Isolation, claude: string): Promise<void> {
+    const owner = isolation.kind === 'user' ? undefined : sandboxOwner(spec.agentId)
+    const idInside = isolation.kind === 'plain' && owner !== undefined ? owner : AGENT_ID
+    await prepare({ folders, spec, owner, idInside, workspaceInside: INSIDE.workspace })
+    await rm(folders.openMark, { force: true })
+    const visible = visibleParts(folders, { ...files, claude, sidecar: this.options.sidecarBin })
+    const environment = { ...BASE_ENVIRONMENT, ...spec.environment, HOME: INSIDE.home, SAC_SOCKET: INSIDE.socket }
+    const options = bubblewrapOptions(isolation.kind, asBubblewrapSees(visible, isolation), environment)
+    // Options hold the agent's key, so they go through a file that nobody else can read, not through a command line.
+    await writeFile(folders.optionsFile, options.map((word) => `${word}\0`).join(''), { mode: 0o600 })
+    const entering = { isolation, enter: files.enter, optionsFile: folders.optionsFile, filterFile: files.filter, visible, uid: owner ?? 0 }
+    await this.launch(folders, spec, files, enterCommand(entering, ['/bin/sh', INSIDE.loop, INSIDE.claude, INSIDE.workspace]), '/', CLEAN)
+  }
+
+  private async open(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, claude: string): Promise<void> {
+    await prepare({ folders, spec, idInside: 0, workspaceInside: folders.workspace })
+    await writeFile(folders.openMark, '', { mode: 0o600 })
+    const env = { ...CLEAN, ...BASE_ENVIRONMENT, ...spec.environment, HOME: folders.home, SAC_SOCKET: folders.sidecarSocket }
+    await this.launch(folders, spec, files, ['/bin/sh', files.loop, claude, folders.workspace], folders.workspace, env)
   }
 
   // A sandbox that ended by itself is told once; the reconcile loop decides what to do.
@@ -206,7 +205,7 @@ export class LocalRuntime implements Runtime {
   }
 }
 
-const CLEAN = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', TERM: 'xterm-256color' }
+const CLEAN = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8', TERM: 'xterm-256color' }
 const BASE_ENVIRONMENT: Record<string, string> = {
   PATH: '/opt/claude:/home/agent/.local/bin:/usr/local/bin:/usr/bin:/bin',
   TERM: 'xterm-256color',
@@ -217,13 +216,6 @@ const BASE_ENVIRONMENT: Record<string, string> = {
   IS_SANDBOX: '1',
   DISABLE_AUTOUPDATER: '1',
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-}
-
-async function openCommand(folders: SandboxFolders, spec: SandboxSpec, files: AgentFiles, claude: string): Promise<string[]> {
-  await writeFile(join(folders.hidden, 'open'), '', { mode: 0o600 })
-  await seedHome(folders.home, folders.workspace, spec.theme)
-  await chmod(files.launchOpen, 0o755)
-  return ['/bin/sh', files.launchOpen, folders.sandboxNote, String(spec.generation), '/bin/sh', files.loop, claude, folders.workspace]
 }
 
 // The dtach that a sandbox's first process was started by; another parent has nothing to do with it.

@@ -1,6 +1,6 @@
 // Where a local sandbox keeps its things. Only `home`, `workspace` and `shared` are ever visible inside.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs'
+import { lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -22,21 +22,35 @@ export interface SandboxFolders {
   journal: string
   sidecarNote: string
   sandboxNote: string
-  argumentsFile: string
+  optionsFile: string
+  /** What the sandbox sees as /etc/passwd and /etc/group. */
+  passwd: string
+  group: string
+  /** There while the sandbox runs without isolation. */
+  openMark: string
 }
 
 // A Unix socket's path has 108 bytes at most.
 const LONGEST_ROOT = 70
 
-/** Folder of all sandboxes under a name that is short enough for sockets; a link when DATA_DIR lies deep. */
+/**
+ * Folder of all sandboxes under a name that is short enough for sockets; a link when DATA_DIR lies deep. Call it again
+ * before each use: the link lies where old things are swept away. Throws Error when somebody else has its name.
+ */
 export function sandboxesRoot(dataDir: string): string {
   const real = join(dataDir, 'sandboxes')
   mkdirSync(real, { recursive: true, mode: 0o700 })
   if (Buffer.byteLength(real) <= LONGEST_ROOT) return real
   const link = join(tmpdir(), `sac-${process.getuid?.() ?? 0}-${createHash('sha256').update(real).digest('hex').slice(0, 16)}`)
-  if (existsSync(link) && readlinkSync(link) === real) return link
-  if (existsSync(link)) unlinkSync(link)
-  symlinkSync(real, link)
+  try {
+    symlinkSync(real, link)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  // Anybody may make a link of that name in a shared folder, and point it elsewhere later; only our own is used.
+  const found = lstatSync(link)
+  if (!found.isSymbolicLink() || found.uid !== (process.getuid?.() ?? found.uid) || readlinkSync(link) !== real)
+    throw new Error(`${link} is not ours, and the path of DATA_DIR is too long for sockets. Remove it, or set DATA_DIR to a shorter path.`)
   return link
 }
 
@@ -59,6 +73,9 @@ export function foldersOf(sandboxes: string, { userId, agentId }: { userId: numb
     journal: join(hidden, 'journal.sqlite'),
     sidecarNote: join(hidden, 'sidecar'),
     sandboxNote: join(hidden, 'sandbox'),
-    argumentsFile: join(hidden, 'arguments'),
+    optionsFile: join(hidden, 'options'),
+    passwd: join(hidden, 'passwd'),
+    group: join(hidden, 'group'),
+    openMark: join(hidden, 'open'),
   }
 }
