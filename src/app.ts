@@ -8,8 +8,10 @@ import { compressPages } from './http/compress.ts'
 import { edge } from './http/edge.ts'
 import { errorPage } from './http/error-page.ts'
 import { healthRoutes } from './http/health.ts'
+import { checkPolicies } from './http/policies.ts'
 import { INTERNAL_PATHS } from './internal/contract.ts'
 import { internalRoutes } from './internal/routes.ts'
+import { INTERNAL_POLICIES, PUBLIC_POLICIES } from './route-policies.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { settingRoutes } from './settings/routes.ts'
 import { terminalRoutes, terminalWebSocket } from './terminal/routes.ts'
@@ -18,11 +20,11 @@ import { accountEntryRoutes, accountRoutes, invitationRoutes } from './users/rou
 import { outputPages } from './workspace/pages.ts'
 import { outputRoutes } from './workspace/routes.ts'
 
-/** Pages, JSON API, event streams and terminal sockets. */
+/** Pages, JSON API, event streams and terminal sockets. Throws when a route and the table of policies disagree. */
 export function publicApp(context: Context) {
   const { logger, edge: rules } = context
-  return new Elysia({ name: 'public', normalize: false, websocket: terminalWebSocket })
-    .use(edge({ logger, rules, checkHost: true, tls: rules.secureCookies, page: errorPage(context) }))
+  const app = new Elysia({ name: 'public', normalize: false, websocket: terminalWebSocket })
+    .use(edge({ logger, rules, checkHost: true, tls: rules.secureCookies, page: errorPage(context), routes: PUBLIC_POLICIES }))
     .use(compressPages())
     .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
     .use(assetRoutes(context))
@@ -37,13 +39,17 @@ export function publicApp(context: Context) {
     .use(accountPages(context))
     .use(agentPages(context))
     .use(outputPages(context))
+  checkPolicies(app.routes, PUBLIC_POLICIES)
+  return app
 }
 
-/** What sidecars ask for, with their sandbox token. */
+/** What sidecars ask for, with their sandbox token. Throws like `publicApp`. */
 export function internalApp(context: Context) {
   const { logger } = context
-  return new Elysia({ name: 'internal-app', normalize: false })
-    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false, rawPaths: [INTERNAL_PATHS.upload] }))
+  const app = new Elysia({ name: 'internal-app', normalize: false })
+    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false, rawPaths: [INTERNAL_PATHS.upload], routes: INTERNAL_POLICIES }))
     .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
     .use(internalRoutes(context))
+  checkPolicies(app.routes, INTERNAL_POLICIES)
+  return app
 }

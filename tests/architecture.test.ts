@@ -64,7 +64,12 @@ const RULES: [who: string, names: (file: string) => boolean, allowed: Allowed, r
   ['config', (file) => file === 'src/config.ts', (to) => isLib(to), 'The configuration stands at the bottom: nothing but lib below it.'],
   ['main and server', (file) => /^src\/(main|server|seed|secrets|migrate-command)\.ts$/.test(file), (to) => !isRoute(to) && !isView(to), 'Commands speak to the context.'],
   ['context', (file) => file === 'src/context.ts', (to) => !isRoute(to) && !isView(to) && to !== 'src/app.ts', 'Routes are given the context, not the other way round.'],
-  ['app', (file) => file === 'src/app.ts', (to) => isRoute(to) || isHttp(to) || isContract(to), 'The app mounts routes; what they need comes from the context.'],
+  [
+    'app',
+    (file) => /^src\/(app|route-policies)\.ts$/.test(file),
+    (to) => isRoute(to) || isHttp(to) || isContract(to) || to === 'src/route-policies.ts',
+    'The app mounts routes; what they need comes from the context.',
+  ],
   ['http', isHttp, (to) => isHttp(to) || isLib(to) || isView(to), 'The edge knows no feature: take what it needs as a parameter.'],
   ['db', inFolder('src/db'), (to) => inFolder('src/db')(to) || isLib(to) || isSchema(to), 'Database access knows tables, not services.'],
   [

@@ -11,6 +11,7 @@ import { type Frames, viewerOf } from '../http/frame.ts'
 import { page, redirect } from '../http/respond.ts'
 import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
 import { AppError } from '../lib/errors.ts'
+import { parseId } from '../lib/ids.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Logins } from '../users/logins.ts'
@@ -55,7 +56,7 @@ function showPages({ agents, sessions, lists, listing, frames, logins, edge }: D
       return first ? redirect(`/agents/${first.id}`) : page((nonce) => FirstRunPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list }))
     })
     .get('/agents/:id', async ({ user, params }) => {
-      const agent = await agents.owned(user, Number(params.id))
+      const agent = await agents.owned(user, parseId(params.id))
       const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '', { limit: SHOWN })])
       const card = list.cards.find((item) => item.id === agent.id)
       if (!card) throw new AppError('not_found', 'not_found', 'This agent is not here.')
@@ -73,7 +74,7 @@ function formPages({ agents, sessions, settings, lists, frames, logins, edge }: 
   return new Elysia({ name: 'agent-form' })
     .use(signedIn({ logins, edge }))
     .get('/agents/new', ({ user }) => show(user, undefined))
-    .get('/agents/:id/edit', async ({ user, params }) => show(user, await agents.owned(user, Number(params.id))))
+    .get('/agents/:id/edit', async ({ user, params }) => show(user, await agents.owned(user, parseId(params.id))))
     .post(
       '/agents',
       async ({ user, body }) => {
@@ -91,7 +92,7 @@ function formPages({ agents, sessions, settings, lists, frames, logins, edge }: 
     .post(
       '/agents/:id',
       async ({ user, params, body }) => {
-        const agent = await agents.owned(user, Number(params.id))
+        const agent = await agents.owned(user, parseId(params.id))
         try {
           await agents.update(agent, inputOf(body), Number(body.version) || undefined)
           return redirect(`/agents/${agent.id}`)
@@ -108,22 +109,22 @@ function actionPages({ agents, sessions, logins, edge }: Deps) {
   return new Elysia({ name: 'agent-actions' })
     .use(signedIn({ logins, edge }))
     .post('/agents/:id/start', async ({ user, params }) => {
-      const agent = await agents.owned(user, Number(params.id))
+      const agent = await agents.owned(user, parseId(params.id))
       await sessions.open(agent)
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/stop', async ({ user, params }) => {
-      const agent = await agents.owned(user, Number(params.id))
+      const agent = await agents.owned(user, parseId(params.id))
       await sessions.stop(agent, 'Stopped by you.')
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/restart', async ({ user, params }) => {
-      const agent = await agents.owned(user, Number(params.id))
+      const agent = await agents.owned(user, parseId(params.id))
       await sessions.restart(agent)
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/delete', async ({ user, params }) => {
-      await agents.delete(await agents.owned(user, Number(params.id)))
+      await agents.delete(await agents.owned(user, parseId(params.id)))
       return redirect('/')
     })
 }
@@ -133,7 +134,7 @@ function streamPage(deps: Deps) {
   return new Elysia({ name: 'agent-stream' }).use(signedIn({ logins, edge })).get(
     '/events',
     async ({ user, loginId, query, request, server }) => {
-      const agent = query.agent ? await agents.owned(user, Number(query.agent)) : undefined
+      const agent = query.agent ? await agents.owned(user, parseId(query.agent)) : undefined
       server?.timeout(request, 0)
       return streams.answer(loginId, (sink) => new LivePage(deps, user, agent?.id, sink).start())
     },

@@ -2,6 +2,7 @@
 import { Elysia, t } from 'elysia'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { AppError } from '../lib/errors.ts'
+import { parseId } from '../lib/ids.ts'
 import type { Logins } from '../users/logins.ts'
 import type { Agent, Agents } from './agents.ts'
 
@@ -48,14 +49,14 @@ export function agentRoutes({ agents, logins, edge }: { agents: Agents; logins: 
       { body: CREATE },
     )
     .get('/:id', async ({ user, params, set }) => {
-      const agent = await agents.owned(user, Number(params.id))
+      const agent = await agents.owned(user, parseId(params.id))
       set.headers.etag = etag(agent)
       return agentJson(agent)
     })
     .put(
       '/:id',
       async ({ user, params, body, request, set }) => {
-        const agent = await agents.owned(user, Number(params.id))
+        const agent = await agents.owned(user, parseId(params.id))
         const saved = await agents.update(agent, body, expectedVersion(request))
         set.headers.etag = etag(saved)
         return { ...agentJson(saved), needs_restart: saved.restartVersion > saved.startedVersion && saved.startedVersion > 0 }
@@ -63,7 +64,7 @@ export function agentRoutes({ agents, logins, edge }: { agents: Agents; logins: 
       { body: UPDATE },
     )
     .delete('/:id', async ({ user, params, set }) => {
-      await agents.delete(await agents.owned(user, Number(params.id)))
+      await agents.delete(await agents.owned(user, parseId(params.id)))
       set.status = 204
     })
 }

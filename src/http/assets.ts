@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Elysia } from 'elysia'
 import { notFound } from '../lib/errors.ts'
+import { everybody } from './auth.ts'
 
 const FOREVER = 'public, max-age=31536000, immutable'
 const TYPES: Record<string, string> = {
@@ -65,6 +66,7 @@ export class Assets {
 /** Public route of the assets. */
 export function assetRoutes({ assets }: { assets: Assets }) {
   return new Elysia({ name: 'assets' })
+    .use(everybody())
     .get('/static/:file', ({ params, request }) => assets.answer(params.file, request))
     .get('/favicon.ico', () => new Response(null, { status: 204, headers: { 'cache-control': 'public, max-age=86400' } }))
 }

@@ -4,6 +4,7 @@ import { AppError } from '../lib/errors.ts'
 import type { Identity, Logins } from '../users/logins.ts'
 import { cookieValues, loginCookieName } from './cookies.ts'
 import { clientAddress, type OriginRules, sameSite } from './origin.ts'
+import { guard } from './policies.ts'
 
 /** What the edge knows about itself. */
 export interface EdgeRules extends OriginRules {
@@ -38,27 +39,49 @@ export function refuseCrossSite(request: Request, edge: EdgeRules): void {
 
 /** For routes of signed-in people: gives handlers `user`, `loginId` and `address`. */
 export function signedIn(deps: { logins: Logins; edge: EdgeRules }) {
-  return new Elysia({ name: 'signed-in' }).derive({ as: 'scoped' }, async ({ request, server }) => {
-    const { user, loginId } = await identify(request, deps)
-    return { user, loginId, address: clientAddress(server?.requestIP(request)?.address, request, deps.edge) }
-  })
+  return new Elysia({ name: 'signed-in' }).derive(
+    { as: 'scoped' },
+    guard('signed in', async ({ request, server }: Arrival) => {
+      const { user, loginId } = await identify(request, deps)
+      return { user, loginId, address: clientAddress(server?.requestIP(request)?.address, request, deps.edge) }
+    }),
+  )
 }
 
 /** For routes of admins only. */
 export function adminOnly(deps: { logins: Logins; edge: EdgeRules }) {
-  return new Elysia({ name: 'admin-only' }).derive({ as: 'scoped' }, async ({ request }) => {
-    const { user, loginId } = await identify(request, deps)
-    if (user.role !== 'admin') throw new AppError('forbidden', 'forbidden', 'This is for admins.')
-    return { user, loginId }
-  })
+  return new Elysia({ name: 'admin-only' }).derive(
+    { as: 'scoped' },
+    guard('admin', async ({ request }: Arrival) => {
+      const { user, loginId } = await identify(request, deps)
+      if (user.role !== 'admin') throw new AppError('forbidden', 'forbidden', 'This is for admins.')
+      return { user, loginId }
+    }),
+  )
 }
 
 /** For public routes: gives handlers `address` and refuses cross-site posts. */
 export function publicAccess({ edge }: { edge: EdgeRules }) {
-  return new Elysia({ name: 'public-access' }).derive({ as: 'scoped' }, ({ request, server }) => {
-    refuseCrossSite(request, edge)
-    return { address: clientAddress(server?.requestIP(request)?.address, request, edge) }
-  })
+  return new Elysia({ name: 'public-access' }).derive(
+    { as: 'scoped' },
+    guard('public', ({ request, server }: Arrival) => {
+      refuseCrossSite(request, edge)
+      return { address: clientAddress(server?.requestIP(request)?.address, request, edge) }
+    }),
+  )
+}
+
+/** For public routes that only read and do not care who asks. */
+export function everybody() {
+  return new Elysia({ name: 'everybody' }).derive(
+    { as: 'scoped' },
+    guard('public', () => ({})),
+  )
+}
+
+interface Arrival {
+  request: Request
+  server: Bun.Server<unknown> | null
 }
 
 function csrfFailed(): AppError {

@@ -5,31 +5,37 @@ const MAX_BODY_BYTES = 1024 * 1024
 const MAX_DEPTH = 32
 const MAX_KEYS = 1000
 const STALL_MS = 30_000
+const MIN_BYTES_PER_S = 1024
 
-/** Body of a JSON or form request, parsed; undefined without one. Throws 400, 408-like 400, 413 or 415. */
-export async function readBody(request: Request): Promise<unknown> {
+/** Pages take forms, the API takes JSON; neither takes the other, so that no form of a foreign page reaches the API. */
+export type BodyFormat = 'json' | 'form'
+
+const TYPES: Record<BodyFormat, string> = { json: 'application/json', form: 'application/x-www-form-urlencoded' }
+
+/** Body of a request, parsed; undefined without one. Throws 400, 408, 413, 415 or 422. */
+export async function readBody(request: Request, format: BodyFormat): Promise<unknown> {
   if (request.method === 'GET' || request.method === 'HEAD') return undefined
   const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
   const empty = request.headers.get('content-length') === '0' || request.body === null
   if (request.headers.get('content-encoding')) throw unsupported('Send the body without compression.')
-  if (type === 'application/x-www-form-urlencoded') return parseForm(await readText(request))
-  if (type === 'application/json') return parseJson(await readText(request))
+  if (type === TYPES[format]) return format === 'json' ? parseJson(await readText(request)) : parseForm(await readText(request))
   if (empty) return undefined
-  throw unsupported('Send application/json.')
+  throw unsupported(`Send ${TYPES[format]}.`)
 }
 
 async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge()
   const chunks: Uint8Array[] = []
+  const began = performance.now()
   let size = 0
   const reader = request.body?.getReader()
   while (reader) {
-    const { done, value } = await Promise.race([reader.read(), stalled()])
+    const { done, value } = await inTime(reader.read())
     if (done) break
     size += value.byteLength
-    if (size > MAX_BODY_BYTES) {
+    if (size > MAX_BODY_BYTES || isTooSlow(size, performance.now() - began)) {
       void reader.cancel()
-      throw tooLarge()
+      throw size > MAX_BODY_BYTES ? tooLarge() : late()
     }
     chunks.push(value)
   }
@@ -40,10 +46,21 @@ async function readText(request: Request): Promise<string> {
   }
 }
 
-function stalled(): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    setTimeout(() => reject(new AppError('malformed', 'request_timeout', 'The request body did not arrive in time.')), STALL_MS).unref?.()
+async function inTime<T>(read: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const stalled = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(late()), STALL_MS)
   })
+  return Promise.race([read, stalled]).finally(() => clearTimeout(timer))
+}
+
+/** A byte now and then is no progress either. */
+function isTooSlow(size: number, ms: number): boolean {
+  return ms > STALL_MS && size < ((ms - STALL_MS) / 1000) * MIN_BYTES_PER_S
+}
+
+function late(): AppError {
+  return new AppError('malformed', 'request_timeout', 'The request body did not arrive in time.')
 }
 
 function parseJson(text: string): unknown {

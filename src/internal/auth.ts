@@ -1,5 +1,4 @@
 // Who speaks on the internal listener: the sandbox token names the agent; nothing in a request can.
-import { Elysia } from 'elysia'
 import type { Agent, Agents } from '../agents/agents.ts'
 import { sha256Hex } from '../lib/crypto.ts'
 import { AppError } from '../lib/errors.ts'
@@ -30,9 +29,4 @@ export class SandboxIdentities {
     this.cache.set(key, { agent, readAt: performance.now() })
     return agent
   }
-}
-
-/** Gives handlers the `agent` that the token belongs to. */
-export function sandboxOnly(identities: SandboxIdentities) {
-  return new Elysia({ name: 'sandbox-only' }).derive({ as: 'scoped' }, async ({ request }) => ({ agent: await identities.identify(request) }))
 }

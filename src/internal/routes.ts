@@ -1,10 +1,12 @@
 // The internal listener: what a sandbox's sidecar may ask for. Never reachable through the public one.
 import { Elysia, t } from 'elysia'
+import { progress } from '../http/paced.ts'
+import { guard } from '../http/policies.ts'
 import { AppError } from '../lib/errors.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Outputs } from '../workspace/outputs.ts'
-import { type SandboxIdentities, sandboxOnly } from './auth.ts'
+import type { SandboxIdentities } from './auth.ts'
 import { INTERNAL_PATHS, SHA256_HEADER } from './contract.ts'
 
 const ACTIVITY = t.Object({ state: t.Union([t.Literal('working'), t.Literal('waiting'), t.Literal('needs-you')]), detail: t.Optional(t.String()) }, { additionalProperties: false })
@@ -16,10 +18,16 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
     .use(sandboxOnly(identities))
     .post(
       INTERNAL_PATHS.upload,
-      async ({ agent, request, query, set }) => {
+      async ({ agent, request, server, query, set }) => {
         const { size, sha256 } = declared(request)
         const { body } = request
-        const stored = await outputs.store(agent, { path: RelativePath.parse(query.path), size, sha256, body: body ? chunks(body) : none(), signal: request.signal })
+        const stored = await outputs.store(agent, {
+          path: RelativePath.parse(query.path),
+          size,
+          sha256,
+          body: body ? chunks(body, () => progress(request, server)) : none(),
+          signal: request.signal,
+        })
         set.status = stored.created ? 201 : 200
         return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
       },
@@ -43,6 +51,14 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
     )
 }
 
+/** Gives handlers the `agent` that the token belongs to. */
+function sandboxOnly(identities: SandboxIdentities) {
+  return new Elysia({ name: 'sandbox-only' }).derive(
+    { as: 'scoped' },
+    guard('sandbox', async ({ request }: { request: Request }) => ({ agent: await identities.identify(request) })),
+  )
+}
+
 function declared(request: Request): { size: number; sha256: string } {
   const size = Number(request.headers.get('content-length') ?? Number.NaN)
   const sha256 = request.headers.get(SHA256_HEADER) ?? ''
@@ -51,11 +67,12 @@ function declared(request: Request): { size: number; sha256: string } {
   return { size, sha256 }
 }
 
-async function* chunks(body: ReadableStream<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* chunks(body: ReadableStream<Uint8Array>, moved: () => void): AsyncIterable<Uint8Array> {
   const reader = body.getReader()
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return
+    moved()
     yield value
   }
 }

@@ -4,6 +4,7 @@ import type { Agents } from '../agents/agents.ts'
 import type { Bus } from '../bus/bus.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { type EventStreams, encodeEvent } from '../http/sse.ts'
+import { parseId } from '../lib/ids.ts'
 import type { Logins } from '../users/logins.ts'
 import type { AgentStatuses } from './agent-statuses.ts'
 import type { SessionRow } from './schema.ts'
@@ -20,7 +21,10 @@ interface Deps {
   edge: EdgeRules
 }
 
-const OPEN = t.Object({ agent_id: t.Union([t.Number(), t.String({ pattern: '^[0-9]{1,15}$' })]) }, { additionalProperties: false })
+const OPEN = t.Object(
+  { agent_id: t.Union([t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), t.String({ pattern: '^[1-9][0-9]{0,14}$' })]) },
+  { additionalProperties: false },
+)
 
 /** Sessions of the caller's agents. */
 export function sessionRoutes({ sessions, agents, statuses, logins, bus, streams, edge }: Deps) {
@@ -54,9 +58,9 @@ export function sessionRoutes({ sessions, agents, statuses, logins, bus, streams
         return off
       })
     })
-    .post('/agents/:id/restart', async ({ user, params }) => sessionJson(await sessions.restart(await agents.owned(user, Number(params.id)))))
+    .post('/agents/:id/restart', async ({ user, params }) => sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)))))
     .post('/agents/:id/stop', async ({ user, params, set }) => {
-      await sessions.stop(await agents.owned(user, Number(params.id)), 'Stopped by you.')
+      await sessions.stop(await agents.owned(user, parseId(params.id)), 'Stopped by you.')
       set.status = 204
     })
     .get('/agent-statuses', async ({ user }) => ({ statuses: await statuses.list(user) }))

@@ -3,6 +3,7 @@ import { Elysia, t } from 'elysia'
 import type { Agents } from '../agents/agents.ts'
 import { type EdgeRules, identify, signedIn } from '../http/auth.ts'
 import { originAllowed } from '../http/origin.ts'
+import { guard } from '../http/policies.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -48,13 +49,15 @@ export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins
     if (!identity) throw new AppError('unauthorized', 'invalid_ticket', 'This ticket is used or too old. Ask for a new one.')
     return identity
   }
-  const sockets = new Elysia({ name: 'terminal' }).get(
+  const viewer = guard('signed in', async ({ request, params, query }: { request: Request; params: Record<string, string>; query: Record<string, string | undefined> }) => {
+    const origin = request.headers.get('origin')
+    // Browsers always send an Origin with a socket; one of another site is refused whatever cookie it brings.
+    if (origin !== null && !originAllowed(origin, request.headers.get('host'), edge)) throw new AppError('forbidden', 'bad_origin', 'This page may not open a terminal.')
+    return { ...(await whoever(request, query.ticket, params.id ?? '')) }
+  })
+  const sockets = new Elysia({ name: 'terminal' }).derive(viewer).get(
     '/ws/:id',
-    async ({ request, server, params, query, set }) => {
-      const origin = request.headers.get('origin')
-      // Browsers always send an Origin with a socket; one of another site is refused whatever cookie it brings.
-      if (origin !== null && !originAllowed(origin, request.headers.get('host'), edge)) throw new AppError('forbidden', 'bad_origin', 'This page may not open a terminal.')
-      const { user, loginId } = await whoever(request, query.ticket, params.id)
+    async ({ user, loginId, request, server, params, set }) => {
       const session = await sessions.owned(user, params.id)
       const agent = await agents.owned(user, session.agentId)
       if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')

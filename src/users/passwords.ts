@@ -16,12 +16,12 @@ export class Passwords {
   constructor(private readonly minLength: number) {}
 
   /** The sentence that says why a new password is refused, or undefined. `names` are the user's own name and e-mail. */
-  problem(password: string, names: string[]): { code: string; message: string } | undefined {
+  async problem(password: string, names: string[]): Promise<{ code: string; message: string } | undefined> {
     const bytes = Buffer.byteLength(password)
     if (bytes > MAX_BYTES) return { code: 'password_too_long', message: `Use at most ${MAX_BYTES} bytes.` }
     if (bytes < this.minLength) return { code: 'password_too_short', message: `Use at least ${this.minLength} characters; a short sentence is easiest to remember.` }
     const lower = password.toLowerCase()
-    if (isCommonPassword(lower) || names.some((name) => name !== '' && lower === name.toLowerCase())) {
+    if ((await isCommonPassword(lower)) || names.some((name) => name !== '' && lower === name.toLowerCase())) {
       return { code: 'password_too_common', message: 'This password is too easy to guess. Choose another one.' }
     }
     return undefined

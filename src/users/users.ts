@@ -35,7 +35,7 @@ export class Users {
       )
     }
     const clean = { username: input.username.toLowerCase(), email: input.email.trim().toLowerCase(), displayName: input.displayName.trim() || input.username }
-    const fields = registrationProblems({ ...clean, username: input.username }, passwords, input.password)
+    const fields = await registrationProblems({ ...clean, username: input.username }, passwords, input.password)
     if (invitation?.email && invitation.email !== clean.email) fields.email = `This invitation is for ${invitation.email}.`
     const [first] = Object.entries(fields)
     if (first)
@@ -86,7 +86,7 @@ export class Users {
   /** Changes the own password after checking the present one. The caller ends the other logins. */
   async changePassword(user: UserRow, current: string, next: string, address: string): Promise<void> {
     const { passwords, db } = this.deps
-    const problem = passwords.problem(next, [user.username, user.email])
+    const problem = await passwords.problem(next, [user.username, user.email])
     if (problem) throw invalidFields({ new_password: problem.message }, problem.code)
     if (current === next) throw invalidFields({ new_password: 'The new password is the present one.' })
     await this.checkPassword(user.username, current, address).catch((error: unknown) => {
@@ -126,14 +126,18 @@ export class Users {
 
 type FieldProblem = string | { code: string; message: string }
 
-function registrationProblems(input: { username: string; email: string; displayName: string }, passwords: Passwords, password: string): Record<string, FieldProblem> {
+async function registrationProblems(
+  input: { username: string; email: string; displayName: string },
+  passwords: Passwords,
+  password: string,
+): Promise<Record<string, FieldProblem>> {
   const fields: Record<string, FieldProblem> = {}
   const username = usernameProblem(input.username)
   if (username) fields.username = username
   const email = emailProblem(input.email)
   if (email) fields.email = email
   if (input.displayName.length > 100 || /[\p{Cc}\p{Cf}]/u.test(input.displayName.replace(/\u200d/g, ''))) fields.display_name = 'Use at most 100 visible characters.'
-  const weak = passwords.problem(password, [input.username, input.email])
+  const weak = await passwords.problem(password, [input.username, input.email])
   if (weak) fields.password = weak
   return fields
 }

@@ -4,6 +4,7 @@ import { NoPreview, OutputList, OutputRows, PreviewPane } from '../../views/work
 import type { Agents } from '../agents/agents.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { fragment, redirect } from '../http/respond.ts'
+import { parseId } from '../lib/ids.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Logins } from '../users/logins.ts'
 import { levelOf, SHOWN } from './levels.ts'
@@ -18,7 +19,7 @@ export function outputPages({ agents, outputs, listing, logins, edge }: { agents
     .get(
       '/',
       async ({ user, params, query }) => {
-        const agent = await agents.owned(user, Number(params.id))
+        const agent = await agents.owned(user, parseId(params.id))
         const level = levelOf(agent.id, await listing(agent, query.path ? RelativePath.parse(query.path) : '', { after: query.after, limit: SHOWN }))
         return fragment(await (query.after ? OutputRows({ level }) : OutputList({ level })))
       },
@@ -27,7 +28,7 @@ export function outputPages({ agents, outputs, listing, logins, edge }: { agents
     .get(
       '/preview',
       async ({ user, params, query }) => {
-        const agent = await agents.owned(user, Number(params.id))
+        const agent = await agents.owned(user, parseId(params.id))
         if (!query.path) return fragment(await NoPreview())
         const row = await outputs.find(agent, RelativePath.parse(query.path))
         return fragment(await PreviewPane({ agentId: agent.id, path: row.path, size: row.size, preview: await previewOf(outputs, row) }))
@@ -37,7 +38,7 @@ export function outputPages({ agents, outputs, listing, logins, edge }: { agents
     .post(
       '/delete',
       async ({ user, params, body }) => {
-        const agent = await agents.owned(user, Number(params.id))
+        const agent = await agents.owned(user, parseId(params.id))
         await outputs.remove(agent, RelativePath.parse(body.path), false)
         return redirect(`/agents/${agent.id}`)
       },

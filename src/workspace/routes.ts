@@ -2,8 +2,10 @@
 import { Elysia, t } from 'elysia'
 import type { Agents } from '../agents/agents.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
+import { paced } from '../http/paced.ts'
 import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
 import { AppError } from '../lib/errors.ts'
+import { parseId } from '../lib/ids.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Logins } from '../users/logins.ts'
 import { fileAnswer } from './file-answer.ts'
@@ -34,7 +36,7 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
     .get(
       '/files',
       async ({ user, query }) => {
-        const agent = await agents.owned(user, Number(query.agent_id))
+        const agent = await agents.owned(user, parseId(query.agent_id))
         const folder = query.path ? RelativePath.parse(query.path.replace(/\/$/, '')) : ''
         const page = await listing(agent, folder, { after: query.after })
         return { path: page.folder, files: page.entries.map(entryJson), next: page.next ?? null, total_files: page.totalFiles, total_bytes: page.totalBytes }
@@ -44,7 +46,7 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
     .delete(
       '/files',
       async ({ user, query }) => {
-        const agent = await agents.owned(user, Number(query.agent_id))
+        const agent = await agents.owned(user, parseId(query.agent_id))
         const removed = await outputs.remove(agent, RelativePath.parse(query.path.replace(/\/$/, '')), query.path.endsWith('/'))
         return { removed: removed.removed }
       },
@@ -52,10 +54,10 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
     )
     .get(
       '/files/download',
-      async ({ user, query, request }) => {
-        const agent = await agents.owned(user, Number(query.agent_id))
+      async ({ user, query, request, server }) => {
+        const agent = await agents.owned(user, parseId(query.agent_id))
         const path = RelativePath.parse(query.path)
-        const answer = async () => fileAnswer(outputs, await outputs.find(agent, path), request, query.inline === '1')
+        const answer = async () => paced(await fileAnswer(outputs, await outputs.find(agent, path), request, query.inline === '1'), request, server)
         // An overwrite takes the old content away: whoever had just found it looks once more.
         return answer().catch((error: unknown) => (error instanceof AppError && error.code === 'object_missing' ? answer() : Promise.reject(error)))
       },
@@ -64,7 +66,7 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
     .get(
       '/watch',
       async ({ user, loginId, query, request, server }) => {
-        const agent = await agents.owned(user, Number(query.agent_id))
+        const agent = await agents.owned(user, parseId(query.agent_id))
         server?.timeout(request, 0)
         const cursor = cursorOf(request)
         return streams.answer(loginId, (sink) => feed.follow(agent.id, cursor, new FeedToSink(sink)))
