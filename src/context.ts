@@ -35,6 +35,7 @@ import { TerminalTickets } from './terminal/tickets.ts'
 import { Invitations } from './users/invitations.ts'
 import { Logins } from './users/logins.ts'
 import { Passwords } from './users/passwords.ts'
+import { Repeats } from './users/repeats.ts'
 import { SignInLimits } from './users/sign-in-limits.ts'
 import { LoginTokens } from './users/tokens.ts'
 import { Users } from './users/users.ts'
@@ -68,6 +69,7 @@ export interface Context {
   users: Users
   invitations: Invitations
   logins: Logins
+  repeats: Repeats
   agents: Agents
   outputs: Outputs
   feed: OutputFeed
@@ -123,6 +125,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const passwords = new Passwords(config.auth.minPasswordLength)
   const users = new Users({ db, settings, passwords, limits: new SignInLimits(), invitations })
   const logins = disposing.use(new Logins({ db, bus, tokens: new LoginTokens(secrets.jwtSecret) }))
+  const repeats = new Repeats(db)
   const agents = new Agents({ db, bus, settings, box: new SecretBox(secrets.secretKeys), urls: { allowPrivate: runtime.kind === 'local' } })
   const outputs = new Outputs({ db, storage, bus, settings })
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
@@ -153,6 +156,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     users,
     invitations,
     logins,
+    repeats,
     agents,
     outputs,
     feed,
@@ -180,7 +184,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))
       tasks.every('sweep', SWEEP_MS, async () => {
-        await Promise.all([logins.sweep(), outputs.sweepOrphans(), files instanceof FilesystemStorage ? files.sweep() : undefined])
+        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), files instanceof FilesystemStorage ? files.sweep() : undefined])
       })
       tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()

@@ -1,7 +1,7 @@
 // Agents: created, changed and deleted by their owner. The row says what should be; other features make it so.
 import { and, count, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import type { Bus } from '../bus/bus.ts'
-import type { Db, Transaction } from '../db/client.ts'
+import type { Db, Transaction, Within } from '../db/client.ts'
 import { randomToken, type SecretBox, sha256Hex } from '../lib/crypto.ts'
 import { AppError, invalidFields, notFound } from '../lib/errors.ts'
 import type { UrlRules } from '../lib/url-rules.ts'
@@ -37,12 +37,12 @@ export class Agents {
       .orderBy(desc(agents.id))
   }
 
-  /** Creates an agent within the user's limit. Throws `invalid` with fields or `conflict` `quota_exceeded`. */
-  async create(user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
+  /** Creates an agent within the user's limit and the given transaction. Throws `invalid` with fields or `conflict` `quota_exceeded`. */
+  async create(user: Owner, input: AgentInput & { name: string }, within: Within = (work) => this.deps.db.transaction(work)): Promise<Agent> {
     await this.check(user, input)
     // Read before the transaction: a second connection inside one could wait for itself when the pool is full.
     const { maxAgents } = await this.deps.settings.limits(user.id)
-    const agent = await this.deps.db.transaction(async (tx) => {
+    const agent = await within(async (tx) => {
       // The user's row is the lock: parallel creations queue up here and see each other's agents.
       await tx.select({ id: users.id }).from(users).where(eq(users.id, user.id)).for('update')
       const [{ total } = { total: 0 }] = await tx

@@ -4,6 +4,7 @@ import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { AppError } from '../lib/errors.ts'
 import { parseId } from '../lib/ids.ts'
 import type { Logins } from '../users/logins.ts'
+import type { Repeats } from '../users/repeats.ts'
 import type { Agent, Agents } from './agents.ts'
 
 const strict = { additionalProperties: false }
@@ -34,17 +35,18 @@ const CREATE = t.Object({ name: t.String(), ...FIELDS }, strict)
 const UPDATE = t.Object({ name: text, ...FIELDS }, strict)
 
 /** Agents of the caller. */
-export function agentRoutes({ agents, logins, edge }: { agents: Agents; logins: Logins; edge: EdgeRules }) {
+export function agentRoutes({ agents, repeats, logins, edge }: { agents: Agents; repeats: Repeats; logins: Logins; edge: EdgeRules }) {
   return new Elysia({ prefix: '/api/agents', name: 'agents' })
     .use(signedIn({ logins, edge }))
     .get('/', async ({ user }) => ({ agents: (await agents.list(user)).map(agentJson) }))
     .post(
       '/',
-      async ({ user, body, set }) => {
-        const agent = await agents.create(user, body)
+      async ({ user, body, request, set }) => {
+        const repeatable = { user, key: request.headers.get('idempotency-key'), operation: 'POST /api/agents', body }
+        const answer = await repeats.once(repeatable, (within) => agents.create(user, body, within), agentJson)
         set.status = 201
-        set.headers.etag = etag(agent)
-        return agentJson(agent)
+        set.headers.etag = etag(answer)
+        return answer
       },
       { body: CREATE },
     )
@@ -57,7 +59,12 @@ export function agentRoutes({ agents, logins, edge }: { agents: Agents; logins: 
       '/:id',
       async ({ user, params, body, request, set }) => {
         const agent = await agents.owned(user, parseId(params.id))
-        const saved = await agents.update(agent, body, expectedVersion(request))
+        const change = async () => agents.update(agent, body, expectedVersion(request))
+        const saved = await change().catch(async (error: unknown) => {
+          // Whoever is late has their own text; with the present one beside it nothing is lost.
+          if (!(error instanceof AppError && error.kind === 'stale')) throw error
+          throw new AppError(error.kind, error.code, error.message, { current: agentJson(await agents.owned(user, agent.id)) })
+        })
         set.headers.etag = etag(saved)
         return { ...agentJson(saved), needs_restart: saved.restartVersion > saved.startedVersion && saved.startedVersion > 0 }
       },
@@ -95,14 +102,14 @@ export function agentJson(agent: Agent) {
   }
 }
 
-function etag(agent: Agent): string {
+function etag(agent: { version: number }): string {
   return `"${agent.version}"`
 }
 
 function expectedVersion(request: Request): number | undefined {
   const header = request.headers.get('if-match')
   if (header === null || header === '*') return undefined
-  const version = /^(?:W\/)?"(\d{1,9})"$/.exec(header)?.[1]
+  const version = /^"(\d{1,9})"$/.exec(header)?.[1]
   if (version === undefined) throw new AppError('stale', 'version_conflict', 'If-Match does not name a version of this agent.')
   return Number(version)
 }

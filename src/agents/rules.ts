@@ -1,4 +1,5 @@
 // What an agent may be given: names, URLs, models, variables and resources. Pure; answers with sentences by field.
+import { textProblem } from '../lib/text.ts'
 import { type UrlRules, urlProblem } from '../lib/url-rules.ts'
 import type { Limits } from '../settings/settings.ts'
 import { PRESETS } from './presets.ts'
@@ -68,6 +69,7 @@ export function agentProblems(input: AgentInput, limits: Limits, urls: UrlRules)
   if (input.name !== undefined) note('name', nameProblem(input.name))
   note('description', (input.description ?? '').length > 500 && 'Use at most 500 characters.')
   note('instructions', (input.instructions ?? '').length > 50_000 && 'Use at most 50 000 characters.')
+  for (const field of ['description', 'instructions'] as const) note(field, textProblem(input[field] ?? ''))
   note('icon', input.icon !== undefined && !AGENT_ICONS.some((icon) => icon === input.icon) && 'Choose one of the icons shown.')
   if (input.cpu_limit != null) note('cpu_limit', rangeProblem(input.cpu_limit, 0.1, limits.maxCpuLimit, 'cores'))
   if (input.memory_limit_mb != null) note('memory_limit_mb', memoryProblem(input.memory_limit_mb, limits.maxMemoryLimitMb))
@@ -78,7 +80,7 @@ export function agentProblems(input: AgentInput, limits: Limits, urls: UrlRules)
 function nameProblem(name: string): string | undefined {
   if (name.trim() === '') return 'Give the agent a name.'
   if ([...name].length > 100) return 'Use at most 100 characters.'
-  return /\p{Cc}/u.test(name) ? 'Leave out control characters.' : undefined
+  return /\p{Cc}/u.test(name) || !name.isWellFormed() ? 'Leave out control characters.' : undefined
 }
 
 function rangeProblem(value: number, min: number, max: number, unit: string): string | undefined {
@@ -111,7 +113,7 @@ function envsProblem(envs: EnvInput[]): string | undefined {
     if (!ENV_NAME.test(key)) return `“${key.slice(0, 60)}” is not a name for a variable: letters, digits and underscores, not beginning with a digit.`
     if (RESERVED_ENV.test(key)) return `${key} is set by the portal and cannot be changed here.`
     if (seen.has(key)) return `${key} is there twice.`
-    if (value.includes('\0') || Buffer.byteLength(value) > MAX_ENV_BYTES) return `The value of ${key} is too long (32 KiB at most) or holds a NUL.`
+    if (value.includes('\0') || !value.isWellFormed() || Buffer.byteLength(value) > MAX_ENV_BYTES) return `The value of ${key} is too long (32 KiB at most) or holds a NUL.`
     seen.add(key)
   }
   return undefined

@@ -9,6 +9,9 @@ import * as schema from './schema.ts'
 export type Db = ReturnType<typeof drizzle<typeof schema>>
 export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
 
+/** Runs work in a transaction and returns what it returns. Whoever hands one in adds work of its own to that transaction. */
+export type Within = <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>
+
 export interface Database {
   /** Throws AppError `unavailable` or `disk_full` for failures of the database, at most `poolWaitMs` or the deadline after the call. */
   db: Db

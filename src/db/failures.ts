@@ -13,6 +13,9 @@ export function translate(error: unknown): unknown {
     return new AppError('unavailable', 'database_slow', 'The database took too long to answer. Nothing was changed; try again in a moment.', { cause: error, retryAfterS: 2 })
   if (code === '40001' || code === '40P01' || code === '55P03' || code === '25P03')
     return new AppError('unavailable', 'database_busy', 'Somebody changed the same thing at the same time. Nothing was changed; try again.', { cause: error, retryAfterS: 1 })
+  // A NUL in a text: no rule of ours had thought of that field, and it is still no fault of the database.
+  if (code === '22021' || code === '22P05')
+    return new AppError('invalid', 'validation_failed', 'A text holds a character that cannot be stored. Leave out control characters.', { cause: error })
   return UNREACHABLE.test(code) ? unreachable(error) : error
 }
 

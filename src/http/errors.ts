@@ -20,6 +20,8 @@ export const STATUS: Record<ErrorKind, number> = {
 /** The shape of every JSON error. */
 export interface ErrorBody {
   error: { code: string; message: string; request_id: string; fields?: Record<string, string> }
+  /** With 412 only: what is stored now. */
+  current?: unknown
 }
 
 /** What anything thrown becomes for the person who waits: an AppError stays, a framework refusal is translated, the rest is a bug. */
@@ -43,7 +45,10 @@ export function toAppError(error: unknown, frameworkCode?: string): AppError {
 
 /** JSON answer with request id; 429 and 503 carry Retry-After. */
 export function jsonError(error: AppError, requestId: string): Response {
-  const body: ErrorBody = { error: { code: error.code, message: error.message, request_id: requestId, ...(error.fields ? { fields: error.fields } : {}) } }
+  const body: ErrorBody = {
+    error: { code: error.code, message: error.message, request_id: requestId, ...(error.fields ? { fields: error.fields } : {}) },
+    ...(error.current === undefined ? {} : { current: error.current }),
+  }
   return Response.json(body, { status: STATUS[error.kind], headers: retryHeader(error) })
 }
 

@@ -19,6 +19,8 @@ export type ErrorKind =
 export interface ErrorDetail {
   /** Sentences by field name, shown beside the field. */
   fields?: Record<string, string>
+  /** What is stored now, for somebody whose change came too late. */
+  current?: unknown
   /** Whole seconds after which a retry makes sense. */
   retryAfterS?: number
   cause?: unknown
@@ -27,6 +29,7 @@ export interface ErrorDetail {
 /** A refusal with a sentence for the person who sees it. Anything else that is thrown is a bug. */
 export class AppError extends Error {
   readonly fields?: Record<string, string>
+  readonly current?: unknown
   readonly retryAfterS?: number
 
   /** @param code lower-case machine word such as `quota_exceeded`; stable, part of the API. */
@@ -39,6 +42,7 @@ export class AppError extends Error {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause })
     this.name = 'AppError'
     this.fields = detail.fields
+    this.current = detail.current
     this.retryAfterS = detail.retryAfterS
   }
 }

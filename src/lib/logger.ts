@@ -48,11 +48,15 @@ export function createLogger({ level, format, write = (line) => void process.std
     if (RANK[at] < RANK[level]) return
     const time = new Date().toISOString()
     const body = clean({ ...base, ...fields }) as Fields
-    if (format === 'json') return write(`${JSON.stringify({ time, level: at, message: redact(message), ...body })}\n`)
+    // C1 controls and line separators are legal JSON, but break lines and terminals.
+    if (format === 'json')
+      return write(
+        `${JSON.stringify({ time, level: at, message: redact(message), ...body }).replace(/[\u007f-\u009f\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`,
+      )
     const rest = Object.entries(body).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     const text = [time.slice(11, 23), at.toUpperCase().padEnd(5), redact(message), ...rest].join(' ')
     // Escaping stops forged lines and terminal escapes in names and user agents.
-    write(`${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)}\n`)
+    write(`${text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)}\n`)
   }
   return {
     debug: (message, fields) => log('debug', message, fields),

@@ -6,6 +6,7 @@ import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { type EventStreams, encodeEvent } from '../http/sse.ts'
 import { parseId } from '../lib/ids.ts'
 import type { Logins } from '../users/logins.ts'
+import type { Repeats } from '../users/repeats.ts'
 import type { AgentStatuses } from './agent-statuses.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
@@ -14,6 +15,7 @@ import { percentOf } from './steps.ts'
 interface Deps {
   sessions: Sessions
   agents: Agents
+  repeats: Repeats
   statuses: AgentStatuses
   logins: Logins
   bus: Bus
@@ -27,16 +29,21 @@ const OPEN = t.Object(
 )
 
 /** Sessions of the caller's agents. */
-export function sessionRoutes({ sessions, agents, statuses, logins, bus, streams, edge }: Deps) {
+export function sessionRoutes({ sessions, agents, repeats, statuses, logins, bus, streams, edge }: Deps) {
   return new Elysia({ prefix: '/api', name: 'sessions' })
     .use(signedIn({ logins, edge }))
     .post(
       '/sessions',
-      async ({ user, body, set }) => {
+      async ({ user, body, request, set }) => {
         const agent = await agents.owned(user, Number(body.agent_id))
-        const { session, isNew } = await sessions.open(agent)
-        set.status = isNew ? 201 : 200
-        return { ...sessionJson(session), is_new: isNew }
+        const repeatable = { user, key: request.headers.get('idempotency-key'), operation: 'POST /api/sessions', body }
+        const answer = await repeats.once(
+          repeatable,
+          (within) => sessions.open(agent, within),
+          ({ session, isNew }) => ({ ...sessionJson(session), is_new: isNew }),
+        )
+        set.status = answer.is_new ? 201 : 200
+        return answer
       },
       { body: OPEN },
     )

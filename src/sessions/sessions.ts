@@ -3,7 +3,7 @@ import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
-import type { Db } from '../db/client.ts'
+import type { Db, Transaction, Within } from '../db/client.ts'
 import { notFound } from '../lib/errors.ts'
 import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
 
@@ -17,19 +17,24 @@ export class Sessions {
   constructor(private readonly deps: { db: Db; bus: Bus }) {}
 
   /** The agent's session; a stopped or failed one begins anew, without one a row is made. Answers at once. */
-  async open(agent: Agent): Promise<{ session: SessionRow; isNew: boolean }> {
-    const { db } = this.deps
-    const [made] = await db.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id }).onConflictDoNothing().returning()
-    if (made) return { session: await this.announced(made), isNew: true }
-    const [revived] = await db
+  async open(agent: Agent, within: Within = (work) => this.deps.db.transaction(work)): Promise<{ session: SessionRow; isNew: boolean }> {
+    const opened = await within((tx) => this.opened(tx, agent))
+    if (opened.isNew) await this.announced(opened.session)
+    return opened
+  }
+
+  private async opened(tx: Transaction, agent: Agent): Promise<{ session: SessionRow; isNew: boolean }> {
+    const [made] = await tx.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id }).onConflictDoNothing().returning()
+    if (made) return { session: made, isNew: true }
+    const [revived] = await tx
       .update(sessions)
       .set(fresh())
       .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['stopped', 'failed'])))
       .returning()
-    if (revived) return { session: await this.announced(revived), isNew: true }
-    const present = await this.ofAgent(agent.id)
+    if (revived) return { session: revived, isNew: true }
+    const [present] = await tx.select().from(sessions).where(ofAgent(agent.id)).limit(1)
     // Deleted between the two statements: the next try makes a new one.
-    return present ? { session: present, isNew: false } : this.open(agent)
+    return present ? { session: present, isNew: false } : this.opened(tx, agent)
   }
 
   /** Begins a new generation of a session that runs. */
@@ -67,11 +72,7 @@ export class Sessions {
   }
 
   async ofAgent(agentId: number): Promise<SessionRow | undefined> {
-    const [row] = await this.deps.db
-      .select()
-      .from(sessions)
-      .where(and(eq(sessions.agentId, agentId), ne(sessions.status, 'deleted')))
-      .limit(1)
+    const [row] = await this.deps.db.select().from(sessions).where(ofAgent(agentId)).limit(1)
     return row
   }
 
@@ -131,6 +132,10 @@ export class Sessions {
     await this.deps.bus.publish({ kind: 'session.changed', userId: row.userId, agentId: row.agentId, sessionId: row.id })
     return row
   }
+}
+
+function ofAgent(agentId: number) {
+  return and(eq(sessions.agentId, agentId), ne(sessions.status, 'deleted'))
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,4 +1,5 @@
 // Every setting: its built-in value, its rule, and whether a user may have a value of their own.
+import { textProblem } from '../lib/text.ts'
 
 export interface SettingRule {
   builtIn: unknown
@@ -19,7 +20,11 @@ const decimal =
 
 /** The settings that exist. Sizes are MiB, times seconds, CPU cores. */
 export const SETTINGS = {
-  registration_mode: { builtIn: 'invite', perUser: false, problem: (value) => (['open', 'invite', 'closed'].includes(String(value)) ? undefined : 'Use open, invite or closed.') },
+  registration_mode: {
+    builtIn: 'invite',
+    perUser: false,
+    problem: (value) => (typeof value === 'string' && ['open', 'invite', 'closed'].includes(value) ? undefined : 'Use open, invite or closed.'),
+  },
   max_agents_per_user: { builtIn: 3, perUser: true, problem: wholeNumber(0, 1000) },
   default_cpu_limit: { builtIn: 2, perUser: true, problem: decimal(0.1, 256) },
   default_memory_limit_mb: { builtIn: 4096, perUser: true, problem: wholeNumber(256, 1024 * 1024) },
@@ -33,7 +38,7 @@ export const SETTINGS = {
     builtIn:
       'Save what the user should get (documents, pages, charts, tables, images) under /workspace/output/. It appears in the portal at once. Keep source code and working files elsewhere in /workspace.',
     perUser: false,
-    problem: (value) => (typeof value === 'string' && value.length <= 20_000 ? undefined : 'Use at most 20 000 characters.'),
+    problem: (value) => (typeof value !== 'string' || value.length > 20_000 ? 'Use at most 20 000 characters.' : textProblem(value)),
   },
 } satisfies Record<string, SettingRule>
 

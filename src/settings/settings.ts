@@ -1,7 +1,7 @@
 // The settings hierarchy: a user's value, else the system's, else the built-in one.
 import { and, eq, inArray } from 'drizzle-orm'
 import type { Db } from '../db/client.ts'
-import { AppError, invalidFields } from '../lib/errors.ts'
+import { invalidFields } from '../lib/errors.ts'
 import { isSettingKey, SETTINGS, type SettingKey } from './keys.ts'
 import { systemSettings, userSettings } from './schema.ts'
 
@@ -67,7 +67,7 @@ export class Settings {
     return (Object.keys(SETTINGS) as SettingKey[]).map((key) => ({ key, value: stored.get(key) ?? SETTINGS[key].builtIn, changed: stored.has(key) }))
   }
 
-  /** Sets a system value. Throws `not_found` for an unknown key and `invalid` for a bad value. */
+  /** Sets a system value. Throws `invalid` for an unknown key and for a bad value. */
   async set(key: string, value: unknown, by: { id: number } | undefined): Promise<void> {
     const known = check(key, value)
     await this.db
@@ -106,7 +106,7 @@ export class Settings {
 }
 
 function check(key: string, value: unknown): SettingKey {
-  if (!isSettingKey(key)) throw new AppError('not_found', 'not_found', 'There is no such setting.')
+  if (!isSettingKey(key)) throw invalidFields({ [key === '__proto__' ? 'key' : key]: 'There is no such setting.' }, 'unknown_setting')
   const problem = SETTINGS[key].problem(value)
   if (problem) throw invalidFields({ [key]: problem })
   return key

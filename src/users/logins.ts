@@ -17,6 +17,7 @@ export interface Identity {
 const CACHE_MS = 2000
 const SEEN_EVERY_MS = 60_000
 const MAX_CACHED = 20_000
+const LOGIN_ID = /^[0-9a-f]{64}$/
 
 type Cached = { identity: Identity | undefined; readAt: number; reading?: Promise<Identity | undefined> }
 
@@ -81,6 +82,8 @@ export class Logins {
 
   /** Ends one login of this user; 404 for anybody else's. */
   async end(user: Pick<UserRow, 'id'>, loginId: string): Promise<void> {
+    // Anything else than a hash names no login, and some texts (NUL) no database takes.
+    if (!LOGIN_ID.test(loginId)) throw notFound('This sign-in')
     const gone = await this.deps.db
       .delete(logins)
       .where(and(eq(logins.id, loginId), eq(logins.userId, user.id)))

@@ -1,5 +1,5 @@
 // Tables of people, their logins and invitations.
-import { bigint, bigserial, boolean, pgTable, text, timestamp } from 'drizzle-orm/pg-core'
+import { bigint, bigserial, boolean, index, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
 
 export const users = pgTable('users', {
   id: bigserial('id', { mode: 'number' }).primaryKey(),
@@ -45,6 +45,22 @@ export const invitations = pgTable('invitations', {
   expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   usedAt: timestamp('used_at', { withTimezone: true }),
 })
+
+/** What a request with an Idempotency-Key made, written in the transaction that made it. */
+export const repeatedRequests = pgTable(
+  'repeated_requests',
+  {
+    userId: bigint('user_id', { mode: 'number' })
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    key: text('key').notNull(),
+    operation: text('operation').notNull(),
+    bodySha256: text('body_sha256').notNull(),
+    answer: jsonb('answer').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.key] }), index('repeated_requests_age').on(table.createdAt)],
+)
 
 export type UserRow = typeof users.$inferSelect
 export type LoginRow = typeof logins.$inferSelect

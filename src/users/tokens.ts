@@ -34,9 +34,10 @@ export class LoginTokens {
     if (!isHs256(token)) return undefined
     const claims = await this.signer.verify(token).catch(() => false as const)
     if (!claims) return undefined
-    const { sub, sid, iss, aud, exp, iat } = claims as Record<string, unknown>
+    const { sub, sid, iss, aud, exp, iat, nbf } = claims as Record<string, unknown>
     const userId = Number(sub)
     if (iss !== ISSUER || aud !== AUDIENCE || typeof sid !== 'string' || !Number.isSafeInteger(userId)) return undefined
+    if (nbf !== undefined && (typeof nbf !== 'number' || nbf > nowS() + LEEWAY_S)) return undefined
     if (typeof exp !== 'number' || exp <= nowS() || (typeof iat === 'number' && iat > nowS() + LEEWAY_S)) return undefined
     this.remember(token, { userId, sid, exp })
     return { userId, sid }
@@ -53,11 +54,11 @@ function nowS(): number {
   return Math.floor(Date.now() / 1000)
 }
 
-/** Pins the algorithm before any key is used: no `none`, no asymmetric confusion. */
+/** Pins the algorithm before any key is used: no `none`, no asymmetric confusion, and no key named by the token (`kid`, `jku`, `jwk`). */
 function isHs256(token: string): boolean {
   try {
     const header: unknown = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString('utf8'))
-    return typeof header === 'object' && header !== null && 'alg' in header && header.alg === 'HS256' && !('crit' in header)
+    return typeof header === 'object' && header !== null && 'alg' in header && header.alg === 'HS256' && Object.keys(header).every((name) => name === 'alg' || name === 'typ')
   } catch {
     return false
   }

@@ -10,7 +10,7 @@ export interface RawAnswer {
 }
 
 /** Sends bytes, then listens until the server closes, or until it has answered and says nothing more for `quietMs`. */
-export async function rawHttp(url: string, chunks: (string | Uint8Array)[], { quietMs = 150, limitMs = 5000 }: { quietMs?: number; limitMs?: number } = {}): Promise<RawAnswer> {
+export async function rawHttp(url: string, chunks: (string | Uint8Array)[], { quietMs = 60, limitMs = 5000 }: { quietMs?: number; limitMs?: number } = {}): Promise<RawAnswer> {
   const { hostname, port } = new URL(url)
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const socket = connect({ host: hostname, port: Number(port) })
