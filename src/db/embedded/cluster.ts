@@ -1,6 +1,8 @@
 // Makes the cluster: PostgreSQL's files, the portal's role and its database.
+
 import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 import { connect } from '../client.ts'
 import { type Place, PORTAL_DATABASE, PORTAL_ROLE, SUPERUSER, urlOf } from './place.ts'
 import { birth } from './processes.ts'
@@ -14,7 +16,7 @@ export const CLEAN_ENVIRONMENT: Record<string, string> = { PATH: '/usr/bin:/bin'
 export async function createCluster(place: Place, { durable }: { durable: boolean }): Promise<void> {
   if (isCluster(place)) return
   if (existsSync(place.data) && readdirSync(place.data).length > 0)
-    throw new Error(`${place.data} holds files but no database. Nothing there was touched: put a backup in its place, or move it away to start with an empty database.`)
+    throw new OperatorError(`${place.data} holds files but no database. Nothing there was touched: put a backup in its place, or move it away to start with an empty database.`)
   removeUnfinished(place)
   const fresh = join(place.root, `${UNFINISHED}${process.pid}`)
   const secret = `${fresh}.secret`
@@ -48,7 +50,7 @@ async function initdb(place: Place, options: string[]): Promise<void> {
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited])
   if (code === 0) return
   const reason = `${out}\n${err}`.split('\n').find((line) => /error|fatal|denied|no space/i.test(line)) ?? err.trim()
-  throw new Error(`The embedded database could not be created: ${reason.trim()}. Check the free space and the permissions of ${place.root}, or set DATABASE_URL.`)
+  throw new OperatorError(`The embedded database could not be created: ${reason.trim()}. Check the free space and the permissions of ${place.root}, or set DATABASE_URL.`)
 }
 
 /** Creates the portal's role and database when they are missing. Throws Error with a next step. */

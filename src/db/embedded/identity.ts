@@ -1,6 +1,8 @@
 // As whom the server runs: PostgreSQL refuses root, so root becomes somebody else for it.
+
 import { chownSync, existsSync, lchownSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 
 /** A user other than ourselves. Only root ever has one. */
 export interface Identity {
@@ -22,7 +24,7 @@ export function serverIdentity(data: string): Identity | undefined {
     .split('\n')
     .map((line) => line.split(':'))
   const found = ['postgres', 'nobody'].map((name) => users.find((user) => user[0] === name)).find(Boolean)
-  if (!found) throw new Error('The embedded PostgreSQL does not run as root. Create a user `postgres` for it, start as an ordinary user, or set DATABASE_URL.')
+  if (!found) throw new OperatorError('The embedded PostgreSQL does not run as root. Create a user `postgres` for it, start as an ordinary user, or set DATABASE_URL.')
   return identity(found[0] ?? '', Number(found[2]), Number(found[3]))
 }
 
@@ -42,7 +44,8 @@ function identity(name: string, uid: number, gid: number): Identity {
 export function launcher(identity: Identity | undefined, root: string): string[] {
   const setpriv = Bun.which('setpriv', { PATH: '/usr/bin:/bin:/usr/local/bin' })
   if (!identity) return setpriv ? [setpriv, '--pdeathsig=INT'] : []
-  if (!setpriv) throw new Error('The embedded PostgreSQL does not run as root and needs `setpriv` (package util-linux) to become another user. Install it, or set DATABASE_URL.')
+  if (!setpriv)
+    throw new OperatorError('The embedded PostgreSQL does not run as root and needs `setpriv` (package util-linux) to become another user. Install it, or set DATABASE_URL.')
   const become = [setpriv, `--reuid=${identity.uid}`, `--regid=${identity.gid}`, '--clear-groups']
   // Last resort for a DATA_DIR below root's closed home: may pass closed folders, owns nothing there.
   if (!canEnter(root, identity)) become.push(...passClosedFolders(identity, root))
@@ -52,7 +55,7 @@ export function launcher(identity: Identity | undefined, root: string): string[]
 function passClosedFolders({ name }: Identity, root: string): string[] {
   const held = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
   if ((BigInt(`0x${held}`) & CAN_READ_ANYTHING) === 0n)
-    throw new Error(
+    throw new OperatorError(
       `The embedded PostgreSQL runs as ${name}, who may not enter ${root}. Set DATA_DIR to a folder that other users may enter (for example /var/lib/sac), or set DATABASE_URL.`,
     )
   // The bit keeps access(2), by which PostgreSQL looks for its own programs, from leaving the capability out.

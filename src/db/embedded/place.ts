@@ -1,8 +1,10 @@
 // The folders, the password and the addresses of the embedded server.
+
 import { createHash, randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 import { programs } from './binaries.ts'
 import { type Identity, launcher, serverIdentity } from './identity.ts'
 
@@ -52,7 +54,7 @@ export function preparePlace(dataDir: string): Place {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'EPERM' && code !== 'EACCES') throw cause
-    throw new Error(`${root} belongs to another user. Start as the user who made it, set DATA_DIR to a folder of your own, or set DATABASE_URL.`, { cause })
+    throw new OperatorError(`${root} belongs to another user. Start as the user who made it, set DATA_DIR to a folder of your own, or set DATABASE_URL.`, { cause })
   }
 }
 
@@ -92,7 +94,7 @@ function socketFolder(root: string, identity?: Identity): string {
   const found = lstatSync(far)
   const owner = identity?.uid ?? process.getuid?.() ?? found.uid
   if (!found.isDirectory() || found.uid !== owner || (found.mode & 0o077) !== 0)
-    throw new Error(`${far} is not ours, and the path of DATA_DIR is too long for a socket. Remove it, set DATA_DIR to a shorter path, or set DATABASE_URL.`)
+    throw new OperatorError(`${far} is not ours, and the path of DATA_DIR is too long for a socket. Remove it, set DATA_DIR to a shorter path, or set DATABASE_URL.`)
   return far
 }
 

@@ -1,6 +1,8 @@
 // Keeps the embedded server running while we run: starts it, starts it again, or leaves that to whoever already does.
+
 import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { until } from '../../lib/until.ts'
 import { connect } from '../client.ts'
@@ -50,7 +52,7 @@ export class Supervisor {
       await this.stop()
       if (cause instanceof WrongPassword) throw cause
       const words = lastWords(place.logFile)
-      throw new Error(`The embedded database did not start: ${words}. Its log is ${place.logFile}. Mend that, or set DATABASE_URL to a server of your own.`, { cause })
+      throw new OperatorError(`The embedded database did not start: ${words}. Its log is ${place.logFile}. Mend that, or set DATABASE_URL to a server of your own.`, { cause })
     }
   }
 

@@ -1,8 +1,10 @@
 // Where a local sandbox keeps its things. Only `home`, `workspace` and `shared` are ever visible inside.
+
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { OperatorError } from '../../lib/errors.ts'
 
 /** Paths of one sandbox. */
 export interface SandboxFolders {
@@ -50,7 +52,7 @@ export function sandboxesRoot(dataDir: string): string {
   // Anybody may make a link of that name in a shared folder, and point it elsewhere later; only our own is used.
   const found = lstatSync(link)
   if (!found.isSymbolicLink() || found.uid !== (process.getuid?.() ?? found.uid) || readlinkSync(link) !== real)
-    throw new Error(`${link} is not ours, and the path of DATA_DIR is too long for sockets. Remove it, or set DATA_DIR to a shorter path.`)
+    throw new OperatorError(`${link} is not ours, and the path of DATA_DIR is too long for sockets. Remove it, or set DATA_DIR to a shorter path.`)
   return link
 }
 

@@ -1,0 +1,43 @@
+// A storm of sign-ins: how many there are a second, and what other people's requests wait meanwhile, beside a quiet portal.
+import { load } from './support/http-load.ts'
+import { BenchPortal, verdict } from './support/portal.ts'
+import { table } from './support/terminal.ts'
+
+const STORM_CONNECTIONS = 8
+const OTHERS = 4
+const SECONDS = 8
+const LEAST_PER_SECOND = 25
+const LIMIT_MS = 50
+const GAP_MS = 10
+
+const portal = await BenchPortal.start()
+try {
+  await portal.open()
+  const tenant = await portal.tenant('somebody')
+  const headers = { authorization: `Bearer ${tenant.token}` }
+  const others = () => load({ url: portal.url, headers, paths: ['/api/agents', '/api/sessions'], connections: OTHERS, seconds: SECONDS, gapMs: GAP_MS })
+  const quiet = await others()
+  const body = JSON.stringify({ username: 'somebody', password: 'a phrase for measuring' })
+  const storm = load({
+    url: portal.url,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    paths: ['/api/auth/login'],
+    body,
+    connections: STORM_CONNECTIONS,
+    seconds: SECONDS,
+  })
+  const meanwhile = await others()
+  const signIns = await storm
+  const right = (signIns.statuses['200'] ?? 0) / SECONDS
+  table(`sign-ins by ${STORM_CONNECTIONS} connections, ${SECONDS} s; other requests by ${OTHERS} connections`, [
+    ['sign-ins', `${right.toFixed(1)} /s`, `≥ ${LEAST_PER_SECOND} /s`, JSON.stringify(signIns.statuses), right >= LEAST_PER_SECOND ? 'OK' : 'MISSED'],
+    ...(['p50', 'p95', 'p99'] as const).map((name) => {
+      const [figure = '', value = '', limit = '', word = ''] = verdict(`other requests ${name}`, meanwhile[name], LIMIT_MS, 'ms')
+      return [figure, value, limit, `${(meanwhile[name] / quiet[name]).toFixed(1)} x of quiet (${quiet[name].toFixed(1)} ms)`, word]
+    }),
+    ['other requests, worst', `${meanwhile.worst.toFixed(1)} ms`, '', `quiet ${quiet.worst.toFixed(1)} ms`, ''],
+  ])
+} finally {
+  await portal.end()
+}
