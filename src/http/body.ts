@@ -95,7 +95,8 @@ function checkDepth(text: string): void {
 function refuseStrangeKeys(value: unknown, counted = { keys: 0 }): void {
   if (value === null || typeof value !== 'object') return
   for (const key of Object.keys(value)) {
-    if (key === '__proto__' || key === 'constructor' || key === 'prototype' || ++counted.keys > MAX_KEYS) {
+    // Names that every object has already (`__proto__`, `constructor`, `toString`): code that takes them for its own goes wrong.
+    if (key in Object.prototype || ++counted.keys > MAX_KEYS) {
       throw new AppError('invalid', 'unknown_field', 'The body holds fields that are not known here.', {
         fields: { [key === '__proto__' ? 'proto' : key]: 'This field is not known here.' },
       })
@@ -108,7 +109,7 @@ function parseForm(text: string): Record<string, string | string[]> {
   const form: Record<string, string | string[]> = {}
   let keys = 0
   for (const [key, value] of new URLSearchParams(text)) {
-    if (key === '__proto__' || ++keys > MAX_KEYS) throw new AppError('invalid', 'unknown_field', 'The form holds fields that are not known here.')
+    if (key in Object.prototype || ++keys > MAX_KEYS) throw new AppError('invalid', 'unknown_field', 'The form holds fields that are not known here.')
     const present = Object.hasOwn(form, key) ? form[key] : undefined
     form[key] = present === undefined ? value : [...(Array.isArray(present) ? present : [present]), value]
   }

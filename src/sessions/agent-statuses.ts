@@ -31,8 +31,13 @@ export interface AgentStatus {
   usage?: SandboxUsage
 }
 
-/** Reads statuses of a user's agents in two queries and from the runtime's cache. */
+const USAGE_CACHE_MS = 1000
+const MAX_CACHED = 5000
+
+/** Reads statuses of a user's agents in two queries; what a sandbox uses is looked at once a second, however many ask. */
 export class AgentStatuses {
+  private readonly usages = new Map<number, { readAt: number; usage: Promise<SandboxUsage | undefined> }>()
+
   constructor(private readonly deps: { agents: Agents; sessions: Sessions; runtime: Runtime }) {}
 
   /** With the agents themselves, for pages. */
@@ -57,7 +62,17 @@ export class AgentStatuses {
 
   private async status(agent: Agent, session: SessionRow | undefined): Promise<AgentStatus> {
     const live = session?.status === 'running' || session?.status === 'idle'
-    const usage = live ? await this.deps.runtime.usage({ userId: agent.createdBy, agentId: agent.id }) : undefined
-    return { agent, session, state: agentState(session), usage }
+    return { agent, session, state: agentState(session), usage: live ? await this.usage(agent) : undefined }
+  }
+
+  private usage(agent: Agent): Promise<SandboxUsage | undefined> {
+    const known = this.usages.get(agent.id)
+    if (known && performance.now() - known.readAt < USAGE_CACHE_MS) return known.usage
+    if (this.usages.size >= MAX_CACHED) this.usages.clear()
+    const usage = this.deps.runtime.usage({ userId: agent.createdBy, agentId: agent.id })
+    this.usages.set(agent.id, { readAt: performance.now(), usage })
+    // A look that failed is no answer for the next one.
+    usage.catch(() => this.usages.delete(agent.id))
+    return usage
   }
 }

@@ -23,6 +23,11 @@ export class Person {
     readonly token: string,
   ) {}
 
+  /** The same person by another login. */
+  with(token: string): Person {
+    return new Person(this.app, token)
+  }
+
   async ask<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
     const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
     const answer = await fetch(this.app.portal.url + path, {
