@@ -11,7 +11,7 @@ export const RESUME = 0x33
 export const STATUS = 0x73
 const HELLO = 0x7b
 
-export const CLOSE = { protocol: 1003, tooBig: 1009, policy: 1008, restart: 1012, signedOut: 4401, forbidden: 4403, gone: 4404, idle: 4408, tooMany: 4429 } as const
+export const CLOSE = { protocol: 1003, tooBig: 1009, policy: 1008, fault: 1011, restart: 1012, signedOut: 4401, forbidden: 4403, gone: 4404, idle: 4408, tooMany: 4429 } as const
 
 /** The first frame of a client. `resume` names the stream and the offset that it has seen. */
 export interface Hello {

@@ -2,9 +2,11 @@
 import { Elysia, t } from 'elysia'
 import type { Agents } from '../agents/agents.ts'
 import { type EdgeRules, identify, signedIn } from '../http/auth.ts'
+import { requestIdOf } from '../http/edge.ts'
 import { originAllowed } from '../http/origin.ts'
 import { guard } from '../http/policies.ts'
 import { AppError } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Identity, Logins } from '../users/logins.ts'
@@ -13,6 +15,7 @@ import type { TerminalHub, ViewerConnection } from './hub.ts'
 import type { TerminalTickets } from './tickets.ts'
 
 interface Deps {
+  logger: Logger
   hub: TerminalHub
   tickets: TerminalTickets
   sessions: Sessions
@@ -41,7 +44,7 @@ interface SocketHandlers {
 }
 
 /** `GET /ws/{sessionId}` and the tickets for clients without cookies. */
-export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins, edge }: Deps) {
+export function terminalRoutes({ logger, hub, tickets, sessions, agents, runtime, logins, edge }: Deps) {
   const whoever = async (request: Request, ticket: string | undefined, sessionId: string): Promise<Identity> => {
     if (ticket === undefined) return identify(request, { logins, edge })
     const loginId = tickets.redeem(ticket, sessionId)
@@ -62,12 +65,15 @@ export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins
       const agent = await agents.owned(user, session.agentId)
       if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')
       const find = () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
-      const handlers = socketHandlers((socket) =>
-        hub.connect(
-          { agentId: agent.id, find },
-          { userId: user.id, loginId },
-          { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) },
-        ),
+      const requestId = requestIdOf(request)
+      const handlers = socketHandlers(
+        (socket) =>
+          hub.connect(
+            { agentId: agent.id, find },
+            { userId: user.id, loginId },
+            { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) },
+          ),
+        (error) => logger.error('a terminal socket failed', { requestId, agentId: agent.id, error }),
       )
       set.headers = {}
       const upgraded = server?.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: handlers as never })
@@ -84,21 +90,35 @@ export function terminalRoutes({ hub, tickets, sessions, agents, runtime, logins
   return new Elysia({ name: 'terminal-all' }).use(sockets).use(issue)
 }
 
-function socketHandlers(connect: (socket: Bun.ServerWebSocket<unknown>) => ViewerConnection): SocketHandlers {
+/** A fault in one socket ends that socket, and no other one and not the process. */
+function socketHandlers(connect: (socket: Bun.ServerWebSocket<unknown>) => ViewerConnection, failed: (error: unknown) => void): SocketHandlers {
   let connection: ViewerConnection | undefined
+  let open: Bun.ServerWebSocket<unknown> | undefined
+  const safely = (work: () => void) => {
+    try {
+      work()
+    } catch (error) {
+      failed(error)
+      open?.close(CLOSE.fault, 'internal error')
+    }
+  }
   return {
     open(socket) {
-      connection = connect(socket)
+      open = socket
+      safely(() => {
+        connection = connect(socket)
+      })
     },
     message(socket, message) {
       if (typeof message === 'string') return socket.close(CLOSE.protocol, 'binary frames only')
-      connection?.message(message)
+      safely(() => connection?.message(message))
     },
     drain() {
-      connection?.drain()
+      safely(() => connection?.drain())
     },
     close() {
-      connection?.closed()
+      open = undefined
+      safely(() => connection?.closed())
     },
   }
 }
