@@ -1,7 +1,7 @@
 // A storm of sign-ins: how many there are a second beside bare hashing, and what other people's requests wait meanwhile, beside a quiet portal.
 import { load } from './support/http-load.ts'
 import { BenchPortal, verdict } from './support/portal.ts'
-import { table } from './support/terminal.ts'
+import { quantile, table } from './support/terminal.ts'
 
 const STORM_CONNECTIONS = 8
 const OTHERS = 4
@@ -9,6 +9,8 @@ const SECONDS = 8
 const LEAST_PER_SECOND = 25
 const LIMIT_MS = 50
 const GAP_MS = 10
+const TRIES = 60
+const SAME_TIME_PERCENT = 5
 
 const HASH = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const
 const HASHES_AT_ONCE = 2
@@ -23,6 +25,20 @@ async function bareHashing(): Promise<number> {
   }
   await Promise.all(Array.from({ length: HASHES_AT_ONCE }, work))
   return (count / (performance.now() - began)) * 1000
+}
+
+/** Medians of refused sign-ins with a name that is there and with one that is not, in turns. */
+async function refusals(): Promise<{ known: number; unknown: number }> {
+  const times: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] }
+  for (let at = 0; at < TRIES; at++) {
+    for (const kind of ['known', 'unknown'] as const) {
+      const began = performance.now()
+      const body = { username: kind === 'known' ? 'somebody' : `nobody${at}`, password: 'wrong' }
+      await portal.ask('POST', '/api/auth/login', { body, address: `10.9.${kind.length}.${at}` }).catch(() => {})
+      times[kind].push(performance.now() - began)
+    }
+  }
+  return { known: quantile(times.known, 0.5), unknown: quantile(times.unknown, 0.5) }
 }
 
 const bare = await bareHashing()
@@ -45,6 +61,8 @@ try {
   })
   const meanwhile = await others()
   const signIns = await storm
+  const { known, unknown } = await refusals()
+  const difference = Math.abs(known / unknown - 1) * 100
   const right = (signIns.statuses['200'] ?? 0) / SECONDS
   table(`sign-ins by ${STORM_CONNECTIONS} connections, ${SECONDS} s; other requests by ${OTHERS} connections`, [
     [
@@ -58,6 +76,13 @@ try {
       const [figure = '', value = '', limit = '', word = ''] = verdict(`other requests ${name}`, meanwhile[name], LIMIT_MS, 'ms')
       return [figure, value, limit, `${(meanwhile[name] / quiet[name]).toFixed(1)} x of quiet (${quiet[name].toFixed(1)} ms)`, word]
     }),
+    [
+      'refusal of a known and of an unknown name',
+      `${difference.toFixed(1)} % apart`,
+      `≤ ${SAME_TIME_PERCENT} %`,
+      `${known.toFixed(1)} and ${unknown.toFixed(1)} ms`,
+      difference <= SAME_TIME_PERCENT ? 'OK' : 'MISSED',
+    ],
     ['other requests, worst', `${meanwhile.worst.toFixed(1)} ms`, '', `quiet ${quiet.worst.toFixed(1)} ms`, ''],
   ])
 } finally {

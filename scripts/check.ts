@@ -1,7 +1,15 @@
 // The fast loop: format, lint, types, unescaped values in views, and the tests that need no database, browser or sandbox.
 import { existsSync } from 'node:fs'
 
-const QUICK_TESTS = ['tests/architecture.test.ts', 'tests/lib', 'tests/http', 'tests/terminal/frames.test.ts', 'tests/agents/rules.test.ts']
+const QUICK_TESTS = [
+  'tests/architecture.test.ts',
+  'tests/lib',
+  'tests/http/origin.test.ts',
+  'tests/http/policies.test.ts',
+  'tests/users/common-passwords.test.ts',
+  'tests/terminal/frames.test.ts',
+  'tests/agents/rules.test.ts',
+]
 const FOLDERS = ['src', 'views', 'static', 'sidecar', 'tests', 'bench', 'scripts'].filter((name) => existsSync(name))
 
 /** One command with the name that people see. */

@@ -35,6 +35,7 @@ import { TerminalTickets } from './terminal/tickets.ts'
 import { Invitations } from './users/invitations.ts'
 import { Logins } from './users/logins.ts'
 import { Passwords } from './users/passwords.ts'
+import { RegistrationLimits } from './users/registration-limits.ts'
 import { Repeats } from './users/repeats.ts'
 import { SignInLimits } from './users/sign-in-limits.ts'
 import { LoginTokens } from './users/tokens.ts'
@@ -125,7 +126,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const settings = new Settings(db)
   const invitations = new Invitations(db)
   const passwords = new Passwords(config.auth.minPasswordLength)
-  const users = new Users({ db, settings, passwords, limits: new SignInLimits(), invitations })
+  const users = new Users({ db, settings, passwords, limits: new SignInLimits(), registrations: new RegistrationLimits(), invitations })
   const logins = disposing.use(new Logins({ db, bus, tokens: new LoginTokens(secrets.jwtSecret) }))
   const repeats = new Repeats(db)
   const agents = new Agents({ db, bus, settings, box: new SecretBox(secrets.secretKeys), urls: { allowPrivate: runtime.kind === 'local' } })

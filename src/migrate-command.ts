@@ -8,6 +8,7 @@ import { seedAdmin } from './seed.ts'
 import { Settings } from './settings/settings.ts'
 import { Invitations } from './users/invitations.ts'
 import { Passwords } from './users/passwords.ts'
+import { RegistrationLimits } from './users/registration-limits.ts'
 import { SignInLimits } from './users/sign-in-limits.ts'
 import { Users } from './users/users.ts'
 
@@ -49,6 +50,7 @@ async function seed(config: Config, url: string): Promise<void> {
       settings: new Settings(db),
       passwords: new Passwords(config.auth.minPasswordLength),
       limits: new SignInLimits(),
+      registrations: new RegistrationLimits(),
       invitations: new Invitations(db),
     })
     await seedAdmin({ users, config })

@@ -5,7 +5,7 @@ import type { Lists } from '../agents/lists.ts'
 import type { Config } from '../config.ts'
 import { type EdgeRules, publicAccess, signedIn } from '../http/auth.ts'
 import { loginCookie } from '../http/cookies.ts'
-import { STATUS } from '../http/errors.ts'
+import { retryHeader, STATUS } from '../http/errors.ts'
 import { type Frames, viewerOf } from '../http/frame.ts'
 import { safeNext } from '../http/origin.ts'
 import { page, redirect } from '../http/respond.ts'
@@ -66,6 +66,7 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
           return page(
             (nonce) => LoginPage({ frame: frames.of(nonce), next: safeNext(body.next), login: body.login.slice(0, 320), problem: error.message, mode }),
             STATUS[error.kind],
+            retryHeader(error),
           )
         }
       },
@@ -79,7 +80,7 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
       '/register',
       async ({ body, request, address }) => {
         try {
-          return await welcome(await users.register({ ...body, displayName: body.display_name ?? '' }), request, address, '/')
+          return await welcome(await users.register({ ...body, displayName: body.display_name ?? '', address }), request, address, '/')
         } catch (error) {
           if (!(error instanceof AppError)) throw error
           const model = await registration(body.invitation)
@@ -87,6 +88,7 @@ function entryPages({ users, logins, invitations, settings, frames, config, edge
           return page(
             (nonce) => RegisterPage({ frame: frames.of(nonce), model: { ...model, values, errors: error.fields ?? {}, problem: error.fields ? undefined : error.message } }),
             STATUS[error.kind],
+            retryHeader(error),
           )
         }
       },

@@ -44,7 +44,7 @@ export function accountEntryRoutes({ users, logins, settings, edge }: Deps) {
     .post(
       '/register',
       async ({ body, request, address, set }) => {
-        const user = await users.register({ ...body, displayName: body.display_name ?? '' })
+        const user = await users.register({ ...body, displayName: body.display_name ?? '', address })
         const { body: answer, cookie } = await signIn(user, request, address)
         set.headers['set-cookie'] = cookie
         set.status = 201

@@ -6,6 +6,7 @@ import type { Settings } from '../settings/settings.ts'
 import type { Invitations } from './invitations.ts'
 import { emailProblem, usernameProblem } from './names.ts'
 import type { Passwords } from './passwords.ts'
+import type { RegistrationLimits } from './registration-limits.ts'
 import { type UserRow, users } from './schema.ts'
 import type { SignInLimits } from './sign-in-limits.ts'
 
@@ -16,11 +17,13 @@ export interface Registration {
   password: string
   /** Code of an invitation; needed when the mode is `invite`. */
   invitation?: string
+  /** Where the request comes from; the portal's own registrations have no address and no limit. */
+  address?: string
 }
 
 /** Creates, finds and changes accounts. */
 export class Users {
-  constructor(private readonly deps: { db: Db; settings: Settings; passwords: Passwords; limits: SignInLimits; invitations: Invitations }) {}
+  constructor(private readonly deps: { db: Db; settings: Settings; passwords: Passwords; limits: SignInLimits; registrations: RegistrationLimits; invitations: Invitations }) {}
 
   /** Creates an account as the registration mode allows. Throws `forbidden`, `invalid` with fields, or `conflict`. */
   async register(input: Registration): Promise<UserRow> {
@@ -35,7 +38,7 @@ export class Users {
       )
     }
     const clean = { username: input.username.toLowerCase(), email: input.email.trim().toLowerCase(), displayName: input.displayName.trim() || input.username }
-    const fields = await registrationProblems({ ...clean, username: input.username }, passwords, input.password)
+    const fields = await registrationProblems({ ...clean, username: input.username, displayName: input.displayName }, passwords, input.password)
     if (invitation?.email && invitation.email !== clean.email) fields.email = `This invitation is for ${invitation.email}.`
     const [first] = Object.entries(fields)
     if (first)
@@ -43,6 +46,7 @@ export class Users {
         Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, typeof value === 'string' ? value : value.message])),
         typeof first[1] === 'string' ? `${first[0]}_invalid` : first[1].code,
       )
+    if (input.address !== undefined) this.deps.registrations.take(input.address)
     const passwordHash = await passwords.hash(input.password)
     return db.transaction(async (tx) => {
       if (input.invitation && invitation) await invitations.use(tx, input.invitation)
@@ -68,11 +72,14 @@ export class Users {
     const account = login.trim().toLowerCase().slice(0, 320)
     const waitS = limits.waitS(account, address)
     if (waitS > 0) throw new AppError('too_many', 'rate_limited', `Too many wrong tries. Wait ${waitS} seconds, then try again.`, { retryAfterS: waitS })
-    const [user] = await db
-      .select()
-      .from(users)
-      .where(account.includes('@') ? eq(users.email, account) : eq(users.username, account))
-      .limit(1)
+    // No name holds a NUL, and no database takes one; the answer is the same as for any other name that is not there.
+    const [user] = account.includes('\0')
+      ? []
+      : await db
+          .select()
+          .from(users)
+          .where(account.includes('@') ? eq(users.email, account) : eq(users.username, account))
+          .limit(1)
     const right = await passwords.matches(password, user && !user.disabledAt ? user.passwordHash : undefined)
     if (right && user) {
       limits.succeeded(account, address)
