@@ -8,7 +8,6 @@ const QUICK_TESTS = [
   'tests/http/policies.test.ts',
   'tests/users/common-passwords.test.ts',
   'tests/terminal/frames.test.ts',
-  'tests/agents/rules.test.ts',
 ]
 const FOLDERS = ['src', 'views', 'static', 'sidecar', 'tests', 'bench', 'scripts'].filter((name) => existsSync(name))
 
