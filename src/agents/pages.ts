@@ -4,6 +4,7 @@ import { AgentFormPage } from '../../views/agents/form.tsx'
 import { AgentListView } from '../../views/agents/list.tsx'
 import { FirstRunPage, StageBar, StageView, WorkbenchPage } from '../../views/agents/workbench.tsx'
 import { OutputList } from '../../views/workspace/output.tsx'
+import { OutputTrouble } from '../../views/workspace/side-panel.tsx'
 import type { Bus } from '../bus/bus.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { STATUS } from '../http/errors.ts'
@@ -18,6 +19,7 @@ import type { Logins } from '../users/logins.ts'
 import type { UserRow } from '../users/schema.ts'
 import { levelOf, SHOWN } from '../workspace/levels.ts'
 import type { OutputFeed } from '../workspace/output-feed.ts'
+import type { Outputs } from '../workspace/outputs.ts'
 import type { Listing } from '../workspace/routes.ts'
 import type { Agent, Agents } from './agents.ts'
 import { type FormFields, formAgain, formOf, inputOf } from './form.ts'
@@ -31,6 +33,7 @@ interface Deps {
   lists: Lists
   listing: Listing
   feed: OutputFeed
+  outputs: Outputs
   bus: Bus
   streams: EventStreams
   frames: Frames
@@ -47,7 +50,7 @@ export function agentPages(deps: Deps) {
   return new Elysia({ name: 'agent-pages' }).use(signedIn(deps)).use(showPages(deps)).use(formPages(deps)).use(actionPages(deps)).use(streamPage(deps))
 }
 
-function showPages({ agents, sessions, lists, listing, frames, logins, edge }: Deps) {
+function showPages({ agents, sessions, lists, listing, outputs, frames, logins, edge }: Deps) {
   return new Elysia({ name: 'agent-show' })
     .use(signedIn({ logins, edge }))
     .get('/', async ({ user }) => {
@@ -60,7 +63,8 @@ function showPages({ agents, sessions, lists, listing, frames, logins, edge }: D
       const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '', { limit: SHOWN })])
       const card = list.cards.find((item) => item.id === agent.id)
       if (!card) throw new AppError('not_found', 'not_found', 'This agent is not here.')
-      return page((nonce) => WorkbenchPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, card, stage: stageOf(agent, session), output: levelOf(agent.id, level) }))
+      const output = { output: levelOf(agent.id, level), trouble: outputs.trouble(agent)?.message }
+      return page((nonce) => WorkbenchPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, card, stage: stageOf(agent, session), ...output }))
     })
 }
 
@@ -178,7 +182,7 @@ class LivePage {
   }
 
   private async refresh(): Promise<void> {
-    const { lists, sessions, agents } = this.deps
+    const { lists, sessions, agents, outputs } = this.deps
     try {
       const list = await lists.of(this.user, this.agentId)
       const parts = [partial('#agents-side', 'outerMorph', AgentListView({ list, place: 'side' })), partial('#agents-menu', 'outerMorph', AgentListView({ list, place: 'menu' }))]
@@ -192,6 +196,7 @@ class LivePage {
         else if (this.stageKind !== '' || stage.kind !== 'terminal')
           parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
         this.stageKind = kind
+        parts.push(partial('#output-trouble', 'innerMorph', OutputTrouble({ trouble: outputs.trouble(agent)?.message })))
       }
       this.send(await Promise.all(parts))
     } catch (error) {

@@ -1,7 +1,9 @@
 // Objects as files below one folder: written to a temporary name, synced, then renamed into place.
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs, unlink } from 'node:fs/promises'
+import { closeSync, fdatasync, fsync, openSync, renameSync, statfsSync, write, writeSync } from 'node:fs'
+import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { randomToken } from '../lib/crypto.ts'
 import { AppError } from '../lib/errors.ts'
 import type { ByteRange, Storage, StoredObject } from './storage.ts'
@@ -11,6 +13,10 @@ const TEMP_MAX_AGE_MS = 60 * 60 * 1000
 // a twentieth.
 const RESERVE_BYTES = 512 * 1024 ** 2
 const RESERVE_SHARE = 0.05
+// What only touches the system's memory is done at once: handing it to another thread takes longer than the thing itself. What
+// waits for the disk is handed over.
+const SMALL_BYTES = 64 * 1024
+const later = { write: promisify(write), fdatasync: promisify(fdatasync), fsync: promisify(fsync) }
 
 /** Storage in a folder of this machine. Keys are hashed into two-level folders, so no key can leave the folder. */
 export class FilesystemStorage implements Storage {
@@ -25,14 +31,14 @@ export class FilesystemStorage implements Storage {
     try {
       await this.folder(join(this.root, 'tmp'))
       await this.folder(dirname(target))
-      await this.refuseWithoutRoom(size)
-      const file = await open(temporary, 'wx', 0o600)
+      this.refuseWithoutRoom(size)
+      const file = openSync(temporary, 'wx', 0o600)
       try {
         await writeWhole(file, body, size)
       } finally {
-        await file.close()
+        closeSync(file)
       }
-      await rename(temporary, target)
+      renameSync(temporary, target)
       await syncFolder(dirname(target))
     } catch (cause) {
       // A folder that somebody removed, or another disk in its place: look again the next time.
@@ -85,13 +91,13 @@ export class FilesystemStorage implements Storage {
     this.folders.add(path)
   }
 
-  private async refuseWithoutRoom(size: number): Promise<void> {
-    const { bavail, blocks, bsize } = await statfs(this.root)
+  private refuseWithoutRoom(size: number): void {
+    const { bavail, blocks, bsize } = statfsSync(this.root)
     if (bavail * bsize - size < Math.min(RESERVE_BYTES, RESERVE_SHARE * blocks * bsize)) throw diskFull()
   }
 }
 
-async function writeWhole(file: FileHandle, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+async function writeWhole(file: number, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
   let written = 0
   for await (const chunk of body) {
     written += chunk.byteLength
@@ -99,22 +105,22 @@ async function writeWhole(file: FileHandle, body: AsyncIterable<Uint8Array>, siz
     if (written > size) break
     // Near the end of a disk a write takes a part only; the next one then says why.
     for (let at = 0; at < chunk.byteLength; ) {
-      const { bytesWritten } = await file.write(chunk, at)
-      if (bytesWritten === 0) throw diskFull()
-      at += bytesWritten
+      const count = chunk.byteLength <= SMALL_BYTES ? writeSync(file, chunk, at) : (await later.write(file, chunk, at)).bytesWritten
+      if (count === 0) throw diskFull()
+      at += count
     }
   }
   if (written !== size) throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${written}. Nothing was stored; send the file again.`)
-  await file.datasync()
+  await later.fdatasync(file)
 }
 
 // A new name is safe only when its folder is.
 async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
+  const folder = openSync(path, 'r')
   try {
-    await folder.sync()
+    await later.fsync(folder)
   } finally {
-    await folder.close()
+    closeSync(folder)
   }
 }
 

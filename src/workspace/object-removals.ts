@@ -35,9 +35,9 @@ export class ObjectRemovals {
   }
 
   /** Removes what was orphaned and is still there. */
-  async sweepOrphans(): Promise<void> {
+  async sweepOrphans(now = Date.now()): Promise<void> {
     for (;;) {
-      const old = new Date(Date.now() - ORPHAN_AGE_MS)
+      const old = new Date(now - ORPHAN_AGE_MS)
       const rows = await this.deps.db.select().from(orphanedObjects).where(lt(orphanedObjects.orphanedAt, old)).limit(PORTION)
       if (rows.length === 0) return
       await this.remove(rows.map((row) => row.storageKey))

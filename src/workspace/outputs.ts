@@ -12,6 +12,7 @@ import { contentTypeOf } from './content-types.ts'
 import { ObjectRemovals } from './object-removals.ts'
 import type { Committed, OutputChange, OutputQuota } from './output-batch.ts'
 import { OutputCommits } from './output-commits.ts'
+import { type OutputTrouble, OutputTroubles } from './output-troubles.ts'
 import { type OutputFileRow, outputFiles } from './schema.ts'
 
 /** A whole file on its way in. */
@@ -41,6 +42,7 @@ export class Outputs {
   private readonly quotas = new Map<number, { readAt: number; quota: OutputQuota & { maxFileBytes: number } }>()
   private readonly owners = new Map<number, number>()
   private readonly removals: ObjectRemovals
+  private readonly troubles = new OutputTroubles()
 
   constructor(private readonly deps: { db: Db; storage: Storage; bus: Bus; settings: Settings }) {
     this.removals = new ObjectRemovals(deps)
@@ -55,19 +57,14 @@ export class Outputs {
    * the same file twice changes nothing. Throws `too_large`, `invalid` `checksum_mismatch`, `conflict` `path_conflict`.
    */
   async store(agent: Agent, file: IncomingFile): Promise<Committed> {
-    const quota = await this.quota(agent)
-    if (file.size > quota.maxFileBytes)
-      throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
-    const storageKey = outputKey(agent.id, file.sha256, randomToken(9))
-    const hasher = new Bun.CryptoHasher('sha256')
-    await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)
-    if (hasher.digest('hex') !== file.sha256) {
-      await this.deps.storage.delete([storageKey])
-      throw new AppError('invalid', 'checksum_mismatch', 'The bytes do not match their checksum. Nothing was changed; send the file again.')
+    try {
+      const done = await this.stored(agent, file)
+      this.troubles.settled(agent.id, file.path)
+      return done
+    } catch (error) {
+      if (error instanceof AppError) this.troubles.refused(agent.id, file.path, error)
+      throw error
     }
-    const { body: _body, signal, ...facts } = file
-    const isAbandoned = () => signal?.aborted ?? false
-    return this.committed(agent, { kind: 'store', ...facts, contentType: contentTypeOf(file.path), storageKey, isAbandoned }, quota, storageKey)
   }
 
   /** Removes one file, or everything below a folder, the latter in portions. Removing what is not there changes nothing. */
@@ -77,7 +74,9 @@ export class Outputs {
     for (let removed = 0; ; ) {
       const { seq, changed, orphans, more } = await this.committed(agent, change, quota)
       removed += orphans.length
-      if (!more) return { seq, changed: changed || removed > 0, removed }
+      if (more) continue
+      this.troubles.settled(agent.id, path)
+      return { seq, changed: changed || removed > 0, removed }
     }
   }
 
@@ -99,6 +98,11 @@ export class Outputs {
     return stream
   }
 
+  /** What keeps new files of an agent from arriving; undefined when nothing does. */
+  trouble(agent: Agent): OutputTrouble | undefined {
+    return this.troubles.of(agent.id)
+  }
+
   /** Changes of one agent after `seq`, oldest first, at most `limit`. Tombstones have `deletedAt`. */
   async changesAfter(agentId: number, seq: number, limit = 500): Promise<OutputFileRow[]> {
     return this.deps.db
@@ -117,6 +121,7 @@ export class Outputs {
 
   /** Removes every object of a condemned agent. Rows go with the agent's row. */
   async purge(agentId: number, prefix: string): Promise<void> {
+    this.troubles.forget(agentId)
     for (;;) {
       const rows = await this.deps.db.select({ id: outputFiles.id, key: outputFiles.storageKey }).from(outputFiles).where(eq(outputFiles.agentId, agentId)).limit(500)
       if (rows.length === 0) break
@@ -136,6 +141,22 @@ export class Outputs {
   /** Deletes objects that never got a row. Returns how many. */
   sweepUnknown(now?: number): Promise<number> {
     return this.removals.sweepUnknown(now)
+  }
+
+  private async stored(agent: Agent, file: IncomingFile): Promise<Committed> {
+    const quota = await this.quota(agent)
+    if (file.size > quota.maxFileBytes)
+      throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    const storageKey = outputKey(agent.id, file.sha256, randomToken(9))
+    const hasher = new Bun.CryptoHasher('sha256')
+    await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)
+    if (hasher.digest('hex') !== file.sha256) {
+      await this.deps.storage.delete([storageKey])
+      throw new AppError('invalid', 'checksum_mismatch', 'The bytes do not match their checksum. Nothing was changed; send the file again.')
+    }
+    const { body: _body, signal, ...facts } = file
+    const isAbandoned = () => signal?.aborted ?? false
+    return this.committed(agent, { kind: 'store', ...facts, contentType: contentTypeOf(file.path), storageKey, isAbandoned }, quota, storageKey)
   }
 
   private async committed(agent: Agent, change: OutputChange, quota: OutputQuota, uploaded?: string): Promise<Committed> {

@@ -39,7 +39,14 @@ export function outputRoutes({ agents, outputs, feed, listing, logins, streams, 
         const agent = await agents.owned(user, parseId(query.agent_id))
         const folder = query.path ? RelativePath.parse(query.path.replace(/\/$/, '')) : ''
         const page = await listing(agent, folder, { after: query.after })
-        return { path: page.folder, files: page.entries.map(entryJson), next: page.next ?? null, total_files: page.totalFiles, total_bytes: page.totalBytes }
+        return {
+          path: page.folder,
+          files: page.entries.map(entryJson),
+          next: page.next ?? null,
+          total_files: page.totalFiles,
+          total_bytes: page.totalBytes,
+          trouble: outputs.trouble(agent) ?? null,
+        }
       },
       { query: t.Object({ agent_id: AGENT_ID, path: t.Optional(t.String()), after: t.Optional(t.String({ maxLength: MAX_CURSOR })) }, strict) },
     )

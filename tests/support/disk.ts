@@ -12,12 +12,12 @@ export interface SmallDisk {
   [Symbol.dispose](): void
 }
 
-/** Mounts one; undefined, and a word about it, where that is not allowed. */
-export function smallDisk(size: string): SmallDisk | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'sac-disk-'))
+/** Mounts one, in a folder that is there or a new one; undefined, and a word about it, where that is not allowed. */
+export function smallDisk(size: string, at?: string): SmallDisk | undefined {
+  const folder = at ?? mkdtempSync(join(tmpdir(), 'sac-disk-'))
   const { exitCode } = Bun.spawnSync(['mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stderr: 'ignore' })
   if (exitCode !== 0) {
-    rmdirSync(folder)
+    if (!at) rmdirSync(folder)
     process.stdout.write('skipped: tests of a full disk need the right to mount one\n')
     return undefined
   }
@@ -42,7 +42,7 @@ export function smallDisk(size: string): SmallDisk | undefined {
     },
     [Symbol.dispose]() {
       Bun.spawnSync(['umount', '-l', folder])
-      rmdirSync(folder)
+      if (!at) rmdirSync(folder)
     },
   }
 }

@@ -15,10 +15,12 @@ interface WorkbenchProps {
   card: AgentCard
   stage: Stage
   output: OutputLevel
+  /** Why new files do not arrive. */
+  trouble?: string
 }
 
 /** Page of one agent. */
-export function WorkbenchPage({ frame, viewer, list, card, stage, output }: WorkbenchProps) {
+export function WorkbenchPage({ frame, viewer, list, card, stage, output, trouble }: WorkbenchProps) {
   return (
     <Shell frame={frame} title={card.name} viewer={viewer} list={list} section="workbench" headingInTopbar events={`?agent=${card.id}`} corner={<Corner card={card} />}>
       <div class="workbench">
@@ -36,7 +38,7 @@ export function WorkbenchPage({ frame, viewer, list, card, stage, output }: Work
           tabindex={0}
           data-resize="side"
         />
-        <SidePanel level={output} stage={stage} />
+        <SidePanel level={output} stage={stage} trouble={trouble} />
       </div>
     </Shell>
   )

@@ -1,11 +1,12 @@
 // The right side of the workbench: tabs, and what they show of the agent.
+import { Callout } from '../components/callout.tsx'
 import { IconButton } from '../components/icon.tsx'
 import type { OutputLevel, Stage } from '../model.ts'
 import { OutputList } from './output.tsx'
 import { NoPreview } from './preview.tsx'
 
 /** Panel with the agent's output. Tabs of further panels go into the list beside it. */
-export function SidePanel({ level, stage }: { level: OutputLevel; stage: Stage }) {
+export function SidePanel({ level, stage, trouble }: { level: OutputLevel; stage: Stage; trouble?: string }) {
   return (
     <section class="panel side" id="side" aria-label="Agent panel">
       <div class="tabs">
@@ -23,6 +24,9 @@ export function SidePanel({ level, stage }: { level: OutputLevel; stage: Stage }
         </span>
       </div>
       <div class="side-body" role="tabpanel" id="panel-output" aria-labelledby="tab-output">
+        <div id="output-trouble">
+          <OutputTrouble trouble={trouble} />
+        </div>
         <OutputArea level={level} />
         <div
           class="resizer rows"
@@ -39,6 +43,11 @@ export function SidePanel({ level, stage }: { level: OutputLevel; stage: Stage }
       </div>
     </section>
   )
+}
+
+/** Why new files do not arrive, for `#output-trouble`; nothing when they do. */
+export function OutputTrouble({ trouble }: { trouble?: string }) {
+  return trouble ? <Callout tone="warn" title="New files are not arriving" text={trouble} /> : ''
 }
 
 // The mark from which on a change counts as new: the newest one that this page has drawn already.
