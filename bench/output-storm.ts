@@ -63,7 +63,7 @@ async function storm(portal: BenchPortal, agent: Running, shape: (file: number) 
   const child = Bun.spawn([process.execPath, import.meta.path, '--write', agent.output, String(SHAPES.findIndex(([, one]) => one === shape))], { stdin: 'ignore' })
   await child.exited
   const count = async () => (await portal.ask<Page>('GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${folder}`, { token: agent.token })).total_files
-  await until(async () => (await count().catch(() => 0)) === FILES, { timeoutMs: 90_000, intervalMs: 200, what: 'all files' }).catch(() => {})
+  await until(async () => (await count().catch(() => 0)) === FILES, { timeoutMs: 90_000, intervalMs: 500, what: 'all files' }).catch(() => {})
   const names = await listed(portal, agent, folder)
   const storedMs = performance.now() - began
   clearInterval(sampling)

@@ -15,6 +15,7 @@ const REVOKED = 77
 const BAD_CONFIGURATION = 78
 /** Whoever ends a sidecar waits three seconds before it kills. */
 const FAREWELL_MS = 2000
+const TIDY_MS = 3000
 
 // The stream object of standard error alone costs two megabytes.
 function write(line: string): void {
@@ -53,6 +54,7 @@ function run(): void {
   const relay = new Relay({ socket: config.socket, server, log })
   const watcher = new Watcher({ root: config.watchDir, journal, warnings, onChange: () => uploader.wake() })
   uploader.wake()
+  tidyAfterWork(uploader)
   let isEnding = false
   const farewell = async () => {
     if (isEnding) return end(0)
@@ -66,6 +68,21 @@ function run(): void {
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void farewell())
   log.info('watching', { folder: config.watchDir })
+}
+
+/** Gives back what a storm of files took, once it is over: there may be a sidecar for every agent of a machine. */
+function tidyAfterWork(uploader: Uploader): void {
+  let seen = uploader.ended
+  let untidy = false
+  setInterval(() => {
+    const isWorking = uploader.ended !== seen
+    seen = uploader.ended
+    if (!isWorking && untidy) {
+      Bun.gc(true)
+      Bun.shrink()
+    }
+    untidy = isWorking
+  }, TIDY_MS)
 }
 
 if (process.argv.includes('notify')) {

@@ -33,6 +33,8 @@ interface Options {
 
 /** Mirrors the folder to the server. */
 export class Uploader {
+  /** How many requests have ended. */
+  ended = 0
   private readonly gate = new Gate()
   private readonly flying = { small: 0, large: 0 }
   private timer?: ReturnType<typeof setTimeout>
@@ -108,6 +110,7 @@ export class Uploader {
       else this.retry(work, { error: String(error) })
     } finally {
       this.flying[size]--
+      this.ended++
       this.wake()
     }
   }

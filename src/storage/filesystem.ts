@@ -1,6 +1,6 @@
 // Objects as files below one folder: written to a temporary name, synced, then renamed into place.
 import { createHash } from 'node:crypto'
-import { closeSync, fdatasync, fsync, openSync, renameSync, statfsSync, write, writeSync } from 'node:fs'
+import { closeSync, fsync, openSync, renameSync, statfsSync, write, writeSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -16,7 +16,7 @@ const RESERVE_SHARE = 0.05
 // What only touches the system's memory is done at once: handing it to another thread takes longer than the thing itself. What
 // waits for the disk is handed over.
 const SMALL_BYTES = 64 * 1024
-const later = { write: promisify(write), fdatasync: promisify(fdatasync), fsync: promisify(fsync) }
+const later = { write: promisify(write), fsync: promisify(fsync) }
 
 /** Storage in a folder of this machine. Keys are hashed into two-level folders, so no key can leave the folder. */
 export class FilesystemStorage implements Storage {
@@ -35,11 +35,12 @@ export class FilesystemStorage implements Storage {
       const file = openSync(temporary, 'wx', 0o600)
       try {
         await writeWhole(file, body, size)
+        renameSync(temporary, target)
+        // Content and name reach the disk together, with one wait. Nobody knows this key before both have.
+        await Promise.all([later.fsync(file), syncFolder(dirname(target))])
       } finally {
         closeSync(file)
       }
-      renameSync(temporary, target)
-      await syncFolder(dirname(target))
     } catch (cause) {
       // A folder that somebody removed, or another disk in its place: look again the next time.
       this.folders.clear()
@@ -111,7 +112,6 @@ async function writeWhole(file: number, body: AsyncIterable<Uint8Array>, size: n
     }
   }
   if (written !== size) throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${written}. Nothing was stored; send the file again.`)
-  await later.fdatasync(file)
 }
 
 // A new name is safe only when its folder is.

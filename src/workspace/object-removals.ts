@@ -1,5 +1,5 @@
 // Takes objects away that no row needs any more: behind the requests that left them over, many at a time.
-import { and, eq, inArray, lt } from 'drizzle-orm'
+import { and, eq, lt, sql } from 'drizzle-orm'
 import type { Db } from '../db/client.ts'
 import { agentOfKey, OUTPUT_PREFIX } from '../storage/keys.ts'
 import type { Storage, StoredObject } from '../storage/storage.ts'
@@ -67,7 +67,7 @@ export class ObjectRemovals {
       const rows = await this.deps.db
         .select({ key: outputFiles.storageKey })
         .from(outputFiles)
-        .where(and(eq(outputFiles.agentId, agentId), inArray(outputFiles.storageKey, own)))
+        .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.storageKey} in (select jsonb_array_elements_text(${JSON.stringify(own)}::jsonb))`))
       for (const { key } of rows) known.add(key)
     }
     return keys.filter((key) => agentOfKey(key) !== undefined && !known.has(key))
@@ -83,7 +83,7 @@ export class ObjectRemovals {
 
   private async remove(keys: string[]): Promise<void> {
     await this.deps.storage.delete(keys)
-    await this.deps.db.delete(orphanedObjects).where(inArray(orphanedObjects.storageKey, keys))
+    await this.deps.db.execute(sql`delete from orphaned_objects where storage_key in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`)
   }
 }
 

@@ -1,8 +1,8 @@
 // One transaction for many changes of an agent's files: rows, sequence numbers and quota, decided behind the lock of its counters.
-import { and, eq, gte, inArray, isNull, lt, sql } from 'drizzle-orm'
+import { and, eq, gte, isNull, lt, sql } from 'drizzle-orm'
 import type { Transaction } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
-import { type OutputFileRow, orphanedObjects, outputCounters, outputFiles } from './schema.ts'
+import { type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
 
 /** An object that lies in storage and wants a row. */
 export interface StoreChange {
@@ -54,8 +54,6 @@ type Counters = { lastSeq: number; usedBytes: number; fileCount: number }
 
 // Files that one transaction removes from a folder, so that it ends in time however many there are.
 const FOLDER_PORTION = 2000
-// A statement of PostgreSQL has at most 65 535 parameters.
-const ROWS_PER_STATEMENT = 1000
 
 /** Makes a batch of one agent's changes, in their order. What is refused changes nothing and spoils no other. */
 export async function commitBatch(tx: Transaction, agentId: number, batch: readonly Wanted[]): Promise<Outcome[]> {
@@ -103,7 +101,7 @@ function rowsAt(tx: Transaction, agentId: number, paths: string[]): Promise<Outp
   return tx
     .select()
     .from(outputFiles)
-    .where(and(eq(outputFiles.agentId, agentId), inArray(outputFiles.path, paths)))
+    .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.path} in (select jsonb_array_elements_text(${JSON.stringify(paths)}::jsonb))`))
     .execute()
 }
 
@@ -172,51 +170,33 @@ function remove(state: BatchState, counters: Counters, change: RemoveChange): Ou
   return { seq: counters.lastSeq, changed: orphans.length > 0, created: false, orphans, more: present.length > FOLDER_PORTION }
 }
 
+// Lists go as one JSON parameter: whatever their length, it is one statement that the server has prepared already.
 async function writeState(tx: Transaction, agentId: number, state: BatchState, counters: Counters, before: Counters): Promise<void> {
   if (counters.lastSeq === before.lastSeq) return
-  const values = [...state.dirty].map(([path, row]) => ({
-    agentId,
+  const rows = [...state.dirty].map(([path, row]) => ({
     path,
     size: row.size,
     sha256: row.sha256,
-    contentType: row.contentType,
-    storageKey: row.storageKey,
+    content_type: row.contentType,
+    storage_key: row.storageKey,
     seq: row.seq,
-    deletedAt: row.deletedAt,
-    updatedAt: row.updatedAt,
+    deleted_at: row.deletedAt,
+    updated_at: row.updatedAt,
   }))
-  const excluded = (column: string) => sql.raw(`excluded.${column}`)
   const { lastSeq, usedBytes, fileCount } = counters
   await Promise.all([
-    ...portions(values).map((portion) =>
-      tx
-        .insert(outputFiles)
-        .values(portion)
-        .onConflictDoUpdate({
-          target: [outputFiles.agentId, outputFiles.path],
-          set: {
-            size: excluded('size'),
-            sha256: excluded('sha256'),
-            contentType: excluded('content_type'),
-            storageKey: excluded('storage_key'),
-            seq: excluded('seq'),
-            deletedAt: excluded('deleted_at'),
-            updatedAt: excluded('updated_at'),
-          },
-        }),
-    ),
-    ...portions([...state.orphans]).map((keys) =>
-      tx
-        .insert(orphanedObjects)
-        .values(keys.map((storageKey) => ({ storageKey })))
-        .onConflictDoNothing(),
-    ),
+    tx.execute(sql`
+      insert into output_files (agent_id, path, size, sha256, content_type, storage_key, seq, deleted_at, updated_at)
+      select ${agentId}::bigint, r.* from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r(path text, size bigint, sha256 text, content_type text, storage_key text, seq bigint, deleted_at timestamptz, updated_at timestamptz)
+      on conflict (agent_id, path) do update set size = excluded.size, sha256 = excluded.sha256, content_type = excluded.content_type,
+        storage_key = excluded.storage_key, seq = excluded.seq, deleted_at = excluded.deleted_at, updated_at = excluded.updated_at`),
+    state.orphans.size > 0 &&
+      tx.execute(sql`
+        insert into orphaned_objects (storage_key) select jsonb_array_elements_text(${JSON.stringify([...state.orphans])}::jsonb)
+        on conflict (storage_key) do nothing`),
     tx.update(outputCounters).set({ lastSeq, usedBytes, fileCount }).where(eq(outputCounters.agentId, agentId)),
   ])
-}
-
-function portions<T>(items: T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / ROWS_PER_STATEMENT) }, (_, at) => items.slice(at * ROWS_PER_STATEMENT, (at + 1) * ROWS_PER_STATEMENT))
 }
 
 function current(state: BatchState, path: string) {
