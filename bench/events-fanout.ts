@@ -1,7 +1,8 @@
 // One event to many listeners of one agent: when the last has it, beside a bare server that only copies. A burst loses nothing.
 import { join } from 'node:path'
+import { Tenancy } from '../tests/support/tenants.ts'
+import { verdict } from './support/figures.ts'
 import { Listeners } from './support/listeners.ts'
-import { BenchPortal, verdict } from './support/portal.ts'
 import { quantile, table } from './support/terminal.ts'
 
 const LISTENERS = Number(process.argv[2]) || 1000
@@ -55,8 +56,7 @@ async function plain(): Promise<Figures> {
 }
 
 const copy = await plain()
-const portal = await BenchPortal.start()
-await portal.open()
+const portal = await Tenancy.start()
 const owner = await portal.tenant('owner')
 const agent = await portal.run(owner)
 try {

@@ -1,7 +1,8 @@
 // What listeners cost that hear nothing: memory of the portal's process for each, beside a bare server; and one event to all.
 import { join } from 'node:path'
+import { Tenancy, type Tenant } from '../tests/support/tenants.ts'
+import { memoryKiB, verdict } from './support/figures.ts'
 import { Listeners } from './support/listeners.ts'
-import { BenchPortal, memoryKiB, type Tenant, verdict } from './support/portal.ts'
 import { table } from './support/terminal.ts'
 
 const LISTENERS = Number(process.argv[2]) || 10_000
@@ -36,8 +37,7 @@ async function perListener(pid: number, streams: (count: number) => { url: strin
 }
 
 const copy = await bare()
-const portal = await BenchPortal.start()
-await portal.open()
+const portal = await Tenancy.start()
 const people: (Tenant & { tokens: string[] })[] = []
 for (let person = 0; person < Math.ceil((LISTENERS + WARM) / PER_PERSON); person++) {
   const name = `listener-${person}`
@@ -50,7 +50,7 @@ try {
       const person = people[at % people.length]
       return { url: `${portal.url}/api/workspace/output/watch?agent_id=${person?.agentId}`, token: person?.tokens[Math.floor(at / people.length) % person.tokens.length] ?? '' }
     })
-  const ours = await perListener(portal.pid, streams)
+  const ours = await perListener(portal.portal.pid, streams)
   table(`${LISTENERS} idle listeners of ${people.length} agents`, [
     ['', 'KiB each'],
     ['portal', ours.toFixed(1)],

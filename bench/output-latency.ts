@@ -3,8 +3,9 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { QUIET_MS } from '../sidecar/quiet.ts'
 import { launchBrowser } from '../tests/support/browser.ts'
+import { type Running, Tenancy } from '../tests/support/tenants.ts'
+import { verdict } from './support/figures.ts'
 import { Listeners } from './support/listeners.ts'
-import { BenchPortal, type Running, verdict } from './support/portal.ts'
 import { quantile, table } from './support/terminal.ts'
 
 const FILES = Number(process.argv[2]) || 100
@@ -21,7 +22,7 @@ function writeAndClose(agent: Running, name: string): number {
   return performance.now()
 }
 
-async function toListener(portal: BenchPortal, agent: Running): Promise<number[]> {
+async function toListener(portal: Tenancy, agent: Running): Promise<number[]> {
   const listeners = new Listeners()
   await listeners.open([{ url: `${portal.url}/api/workspace/output/watch?agent_id=${agent.agentId}`, token: agent.token }])
   const samples: number[] = []
@@ -36,7 +37,7 @@ async function toListener(portal: BenchPortal, agent: Running): Promise<number[]
   return samples
 }
 
-async function toPage(portal: BenchPortal, agent: Running): Promise<number[]> {
+async function toPage(portal: Tenancy, agent: Running): Promise<number[]> {
   const browser = await launchBrowser()
   try {
     const context = await browser.newContext()
@@ -68,7 +69,7 @@ async function toPage(portal: BenchPortal, agent: Running): Promise<number[]> {
 }
 
 /** What an upload alone costs, of a file that needs no watching. */
-async function uploads(portal: BenchPortal, agent: Running): Promise<number[]> {
+async function uploads(portal: Tenancy, agent: Running): Promise<number[]> {
   const samples: number[] = []
   for (let file = 0; file < FILES; file++) {
     const began = performance.now()
@@ -78,8 +79,7 @@ async function uploads(portal: BenchPortal, agent: Running): Promise<number[]> {
   return samples
 }
 
-const portal = await BenchPortal.start()
-await portal.open()
+const portal = await Tenancy.start()
 const owner = await portal.tenant('owner')
 const agent = await portal.run(owner)
 try {

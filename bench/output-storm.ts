@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../src/lib/until.ts'
-import { BenchPortal, memoryKiB, type Running, verdict } from './support/portal.ts'
+import { type Running, Tenancy } from '../tests/support/tenants.ts'
+import { memoryKiB, verdict } from './support/figures.ts'
 import { table } from './support/terminal.ts'
 
 const FILES = Number(process.argv[2]) || 10_000
@@ -37,11 +38,11 @@ function write(root: string, shape: (file: number) => string): void {
 }
 
 /** Names of all files below a folder, through every page of every level. */
-async function listed(portal: BenchPortal, agent: Running, path: string): Promise<Set<string>> {
+async function listed(portal: Tenancy, agent: Running, path: string): Promise<Set<string>> {
   const names = new Set<string>()
   let next: string | null = ''
   while (next !== null) {
-    const page: Page = await portal.ask('GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${path}&after=${next}`, { token: agent.token })
+    const page: Page = await portal.portal.ask(agent.token, 'GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${path}&after=${next}`)
     for (const { name, is_directory } of page.files) {
       if (!is_directory) names.add(`${path}/${name}`)
       else for (const inner of await listed(portal, agent, `${path}/${name}`)) names.add(inner)
@@ -51,18 +52,18 @@ async function listed(portal: BenchPortal, agent: Running, path: string): Promis
   return names
 }
 
-async function storm(portal: BenchPortal, agent: Running, shape: (file: number) => string): Promise<Figures> {
+async function storm(portal: Tenancy, agent: Running, shape: (file: number) => string): Promise<Figures> {
   const folder = shape(0).split('/')[0] ?? ''
-  const before = memoryKiB(portal.pid)
+  const before = memoryKiB(portal.portal.pid)
   let most = before
   const sampling = setInterval(() => {
-    most = Math.max(most, memoryKiB(portal.pid))
+    most = Math.max(most, memoryKiB(portal.portal.pid))
   }, 50)
   const began = performance.now()
   // In a process of its own, as an agent would.
   const child = Bun.spawn([process.execPath, import.meta.path, '--write', agent.output, String(SHAPES.findIndex(([, one]) => one === shape))], { stdin: 'ignore' })
   await child.exited
-  const count = async () => (await portal.ask<Page>('GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${folder}`, { token: agent.token })).total_files
+  const count = async () => (await portal.portal.ask<Page>(agent.token, 'GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${folder}`)).total_files
   await until(async () => (await count().catch(() => 0)) === FILES, { timeoutMs: 90_000, intervalMs: 500, what: 'all files' }).catch(() => {})
   const names = await listed(portal, agent, folder)
   const storedMs = performance.now() - began
@@ -77,25 +78,25 @@ if (process.argv[2] === '--write') {
   process.exit(0)
 }
 
-const portal = await BenchPortal.start()
-await portal.open()
+const portal = await Tenancy.start()
 const owner = await portal.tenant('owner')
 const agent = await portal.run(owner)
 try {
+  const verdicts: string[][] = []
   // What every process needs once: code paths, buffers, the database's cache.
   mkdirSync(join(agent.output, 'warm'))
   for (let file = 0; file < WARM; file++) writeFileSync(join(agent.output, 'warm', `${file}.txt`), `warm ${file}`)
   await Bun.sleep(3000)
+  verdicts.push(verdict('sidecar idle before', memoryKiB(portal.sidecarPid(agent)) / 1024, 40, 'MiB'))
   const rows: string[][] = [['', 'seconds', 'plain copy s', 'ratio']]
-  const verdicts: string[][] = []
   for (const [name, shape] of SHAPES) {
     const figures = await storm(portal, agent, shape)
     const folder = shape(0).split('/')[0] ?? ''
     const copying = performance.now()
-    cpSync(join(agent.output, folder), join(portal.folder, 'copy'), { recursive: true })
-    Bun.spawnSync(['sync', '-f', portal.folder])
+    cpSync(join(agent.output, folder), join(portal.dataDir, 'copy'), { recursive: true })
+    Bun.spawnSync(['sync', '-f', portal.dataDir])
     const copied = performance.now() - copying
-    rmSync(join(portal.folder, 'copy'), { recursive: true })
+    rmSync(join(portal.dataDir, 'copy'), { recursive: true })
     rows.push([name, (figures.storedMs / 1000).toFixed(1), (copied / 1000).toFixed(1), (figures.storedMs / copied).toFixed(1)])
     verdicts.push(
       verdict(`${name}: stored and listed`, figures.storedMs / 1000, 20, 's'),
@@ -105,7 +106,8 @@ try {
     )
   }
   await Bun.sleep(IDLE_MS)
-  verdicts.push(verdict('sidecar idle again', memoryKiB(portal.sidecarPid(agent)) / 1024, 40, 'MiB'))
+  const after = portal.sidecarPid(agent)
+  verdicts.push(verdict(`sidecar idle again (${(memoryKiB(after, 'RssAnon') / 1024).toFixed(1)} MiB of its own, the rest is its program)`, memoryKiB(after) / 1024, 40, 'MiB'))
   table(`${FILES} small files at once`, rows)
   table('limits', verdicts)
 } finally {

@@ -10,9 +10,9 @@ import { until } from '../../src/lib/until.ts'
 import { FilesystemStorage } from '../../src/storage/filesystem.ts'
 import { ObjectRemovals } from '../../src/workspace/object-removals.ts'
 import { inconsistencies } from '../support/output-state.ts'
-import { KillablePortal, type Running } from '../support/killable-portal.ts'
 import { postmasterPid } from '../support/processes.ts'
 import { random } from '../support/random.ts'
+import { type Running, Tenancy } from '../support/tenants.ts'
 
 setDefaultTimeout(180_000)
 
@@ -22,18 +22,17 @@ const UPLOADERS = 4
 test('killed again and again at random moments (server, sidecar, database), nothing that was answered is lost and nothing half-written is listed', async () => {
   const chance = random('faults of the output')
   const below = (limit: number) => Math.floor(chance() * limit)
-  const portal = await KillablePortal.start()
-  await portal.open()
+  const portal = await Tenancy.start()
   const owner = await portal.tenant('owner')
   const agent = await portal.run(owner)
   const direct = new DirectUploads(portal, agent, below)
   const victims: Record<string, () => Promise<unknown>> = {
     server: async () => {
-      await portal.kill()
-      await portal.begin()
+      await portal.portal.end('SIGKILL')
+      await portal.portal.start()
     },
     sidecar: async () => process.kill(portal.sidecarPid(agent), 'SIGKILL'),
-    database: async () => process.kill(postmasterPid(portal.folder), 'SIGKILL'),
+    database: async () => process.kill(postmasterPid(portal.dataDir), 'SIGKILL'),
   }
   const names = Object.keys(victims)
   for (let round = 0; round < ROUNDS; round++) {
@@ -48,15 +47,15 @@ test('killed again and again at random moments (server, sidecar, database), noth
   await until(() => isMirrored(portal, agent, expected).catch(() => false), { timeoutMs: 60_000, intervalMs: 250, what: 'the folder’s files in the list' })
   // No failure was a mystery.
   expect([...direct.statuses].filter((status) => ![200, 201, 503].includes(status))).toEqual([])
-  await portal.kill('SIGTERM')
+  await portal.portal.end('SIGTERM')
   await checkWhatIsKept(portal, expected, direct)
-  await portal.begin()
+  await portal.portal.start()
   await portal.end([owner])
 })
 
 /** Looks at rows and objects without the portal, after the sweeps that it would make within the hour. */
-async function checkWhatIsKept(portal: KillablePortal, expected: Map<string, string>, direct: DirectUploads): Promise<void> {
-  const embedded = await startEmbedded({ dataDir: portal.folder, logger: silentLogger })
+async function checkWhatIsKept(portal: Tenancy, expected: Map<string, string>, direct: DirectUploads): Promise<void> {
+  const embedded = await startEmbedded({ dataDir: portal.dataDir, logger: silentLogger })
   const database = openDatabase({ url: embedded.url, poolSize: 2, poolWaitMs: 1000, statementTimeoutMs: 10_000, logger: silentLogger })
   try {
     const { db } = database
@@ -67,7 +66,7 @@ async function checkWhatIsKept(portal: KillablePortal, expected: Map<string, str
     expect(direct.answered.size).toBeGreaterThan(5)
     for (const path of direct.answered) expect(rows.get(path), path).toBe(direct.sent.get(path))
     for (const [path, sha256] of rows) expect(expected.get(path) ?? direct.sent.get(path), path).toBe(sha256)
-    const folder = join(portal.folder, 'storage')
+    const folder = join(portal.dataDir, 'storage')
     const storage = new FilesystemStorage(folder)
     const removals = new ObjectRemovals({ db, storage })
     const later = Date.now() + 3_600_000
@@ -91,7 +90,7 @@ class DirectUploads {
   private readonly running: Promise<unknown>
 
   constructor(
-    private readonly portal: KillablePortal,
+    private readonly portal: Tenancy,
     private readonly agent: Running,
     below: (limit: number) => number,
   ) {
@@ -109,11 +108,9 @@ class DirectUploads {
       const body = Buffer.alloc(1 + below(2_000_000), `${path} `)
       const sha256 = sha256Hex(body)
       this.sent.set(path, sha256)
-      const headers = { authorization: `Bearer ${this.agent.sandboxToken}`, 'x-content-sha256': sha256 }
-      const answer = await fetch(`${this.portal.internalUrl}/api/internal/output/upload?path=${path}`, { method: 'POST', headers, body }).catch(() => undefined)
+      const answer = await this.portal.upload(this.agent, path, body)
       if (answer) this.statuses.add(answer.status)
-      if (answer?.ok) this.answered.add(path)
-      await answer?.text().catch(() => {})
+      if (answer?.seq) this.answered.add(path)
       await Bun.sleep(20 + below(60))
     }
   }
@@ -138,13 +135,13 @@ interface Page {
   next: string | null
 }
 
-async function listed(portal: KillablePortal, agent: Running, path: string): Promise<string[]> {
-  const page = await portal.ask<Page>('GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${path}`, { token: agent.token })
+async function listed(portal: Tenancy, agent: Running, path: string): Promise<string[]> {
+  const page = await portal.portal.ask<Page>(agent.token, 'GET', `/api/workspace/output/files?agent_id=${agent.agentId}&path=${path}`)
   const inner = await Promise.all(page.files.map((file) => (file.is_directory ? listed(portal, agent, file.path) : [file.path])))
   return inner.flat()
 }
 
-async function isMirrored(portal: KillablePortal, agent: Running, expected: Map<string, string>): Promise<boolean> {
+async function isMirrored(portal: Tenancy, agent: Running, expected: Map<string, string>): Promise<boolean> {
   const paths = await listed(portal, agent, 'mine')
   if (paths.length !== expected.size) return false
   for (const path of paths) {
