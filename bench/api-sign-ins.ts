@@ -1,6 +1,8 @@
 // A storm of sign-ins: how many there are a second beside bare hashing, and what other people's requests wait meanwhile, beside a quiet portal.
+
+import { verdict } from './support/figures.ts'
 import { load } from './support/http-load.ts'
-import { BenchPortal, verdict } from './support/portal.ts'
+import { BenchPortal } from './support/portal.ts'
 import { quantile, table } from './support/terminal.ts'
 
 const STORM_CONNECTIONS = 8

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbedded } from '../src/db/embedded.ts'
 import { silentLogger } from '../src/lib/logger.ts'
-import { verdict } from './support/portal.ts'
+import { verdict } from './support/figures.ts'
 import { quantile, table } from './support/terminal.ts'
 
 const ROOT = join(import.meta.dir, '..')
