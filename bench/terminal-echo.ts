@@ -1,13 +1,15 @@
-// How long a key takes to come back, alone and beside a neighbour that floods: the hub with dtach against bare ttyd.
+// How long a key takes to come back, alone and beside a neighbour that floods: the whole portal with its real route,
+// dtach and bubblewrap, against bare ttyd in the same run.
 import { until } from '../src/lib/until.ts'
-import { Client, pause, quantile, Stand, table, type Way } from './support/terminal.ts'
+import { limits, quantile, table } from './support/report.ts'
+import { Client, Stand, type Way } from './support/terminal.ts'
 
 const KEYS = Number(process.argv[2]) || 2000
 // A server that has run for a while is the normal case.
 const WARM_UP = 1000
 const GAP_MS = 3
-const ECHO = 'stty raw -echo; exec cat'
-const EITHER = 'stty raw -echo; if [ "$(head -c 1)" = f ]; then exec yes; else exec cat; fi'
+const ROUNDS = 10
+const FLOODING_BYTES = 5_000_000
 
 async function echoes(client: Client, keys: number, gapMs = GAP_MS): Promise<number[]> {
   const times: number[] = []
@@ -19,58 +21,71 @@ async function echoes(client: Client, keys: number, gapMs = GAP_MS): Promise<num
     client.type(String.fromCharCode(97 + (at % 26)))
     await back
     times.push(performance.now() - began)
-    await pause(Math.random() * gapMs)
+    await Bun.sleep(Math.random() * gapMs)
   }
   return times
+}
+
+async function echoing(way: Way): Promise<Client> {
+  const client = new Client(way)
+  await client.ready()
+  client.type('e')
+  await Bun.sleep(300)
+  return client
 }
 
 // The ways take turns, so that a busy moment of the machine hits all of them.
 async function measure(clients: Client[]): Promise<number[][]> {
   const times: number[][] = clients.map(() => [])
   for (const client of clients) await echoes(client, WARM_UP, 0)
-  for (let round = 0; round < 10; round++) for (const [at, client] of clients.entries()) times[at]?.push(...(await echoes(client, KEYS / 10)))
+  for (let round = 0; round < ROUNDS; round++) for (const [at, client] of clients.entries()) times[at]?.push(...(await echoes(client, KEYS / ROUNDS)))
   return times
 }
 
-function report(headline: string, ways: Way[], times: number[][]): void {
-  const limit = times[0] ?? []
-  const cell = (samples: number[], share: number) => `${quantile(samples, share).toFixed(3)} (${(quantile(samples, share) / quantile(limit, share)).toFixed(2)} x)`
-  table(headline, [['way', 'p50 ms', 'p95 ms', 'p99 ms'], ...ways.map(({ name }, at) => [name, ...[0.5, 0.95, 0.99].map((share) => cell(times[at] ?? [], share))])])
+function report(headline: string, names: string[], times: number[][]): void {
+  const bare = times[0] ?? []
+  const cell = (samples: number[], share: number) => `${quantile(samples, share).toFixed(3)} (${(quantile(samples, share) / quantile(bare, share)).toFixed(2)} x)`
+  table(headline, [['way', 'p50 ms', 'p95 ms', 'p99 ms'], ...names.map((name, at) => [name, ...[0.5, 0.95, 0.99].map((share) => cell(times[at] ?? [], share))])])
 }
 
-async function alone(): Promise<void> {
+async function alone(): Promise<number> {
   await using stand = new Stand()
-  const ways = [await stand.ttyd('bare ttyd', ECHO), await stand.ttyd('ttyd with dtach', ECHO, { dtach: true }), await stand.hub('hub with dtach', 1, ECHO)]
-  const clients = ways.map((way) => new Client(way))
-  await until(() => clients.every(({ open }) => open))
-  await pause(1000)
-  report(`echo, ${KEYS} keys each`, ways, await measure(clients))
+  const ways = [await stand.ttyd('bare ttyd'), await stand.ttyd('ttyd with dtach', { dtach: true }), await stand.agent('portal')]
+  const times = await measure(await Promise.all(ways.map(echoing)))
+  report(
+    `echo, ${KEYS} keys each`,
+    ways.map(({ name }) => name),
+    times,
+  )
+  return quantile(times[2] ?? [], 0.5) / quantile(times[0] ?? [], 0.5)
 }
 
 // One server process carries the flood and the keys; the other ways are idle meanwhile.
-async function besideFlood(): Promise<void> {
-  const ways: Way[] = []
+async function besideFlood(): Promise<number[]> {
+  const names: string[] = []
   const times: number[][] = []
-  for (const name of ['bare ttyd', 'hub with dtach']) {
+  for (const isPortal of [false, true]) {
     await using stand = new Stand()
-    const isHub = name.startsWith('hub')
-    const quiet = isHub ? await stand.hub(name, 1, EITHER) : await stand.ttyd(name, EITHER)
-    const loud = isHub ? await stand.hub(name, 2, EITHER) : quiet
-    const client = new Client(quiet)
-    await until(() => client.open)
-    await pause(500)
-    client.type('e')
+    const quiet = isPortal ? await stand.agent('portal') : await stand.ttyd('bare ttyd')
+    const loud = isPortal ? await stand.agent('neighbour') : quiet
+    const client = await echoing(quiet)
     const flood = stand.reader(loud, 'f')
-    await until(() => flood.last > 5_000_000, { timeoutMs: 20_000, what: 'a flood' })
+    await until(() => flood.last > FLOODING_BYTES, { timeoutMs: 20_000, what: 'a flood' })
     const [from, began] = [flood.last, performance.now()]
     const [samples = []] = await measure([client])
     const rate = (flood.last - from) / 1000 / (performance.now() - began)
-    ways.push({ ...quiet, name: `${name} (${rate.toFixed(0)} MB/s beside)` })
+    names.push(`${quiet.name} (${rate.toFixed(0)} MB/s beside)`)
     times.push(samples)
     client.close()
   }
-  report(`echo beside a flooding neighbour of the same server, ${KEYS} keys each`, ways, times)
+  report(`echo beside a flooding neighbour of the same server, ${KEYS} keys each`, names, times)
+  return times[1] ?? []
 }
 
-await alone()
-await besideFlood()
+const ratio = await alone()
+const beside = await besideFlood()
+limits([
+  { what: 'echo p50, portal to bare ttyd', value: ratio, unit: 'x', atMost: 1.4 },
+  { what: 'echo beside a flooding neighbour, p95', value: quantile(beside, 0.95), unit: 'ms', atMost: 2 },
+  { what: 'echo beside a flooding neighbour, p99', value: quantile(beside, 0.99), unit: 'ms', atMost: 4 },
+])

@@ -30,6 +30,7 @@ import { Settings } from './settings/settings.ts'
 import { FilesystemStorage } from './storage/filesystem.ts'
 import type { Storage } from './storage/storage.ts'
 import { TerminalHub } from './terminal/hub.ts'
+import { ModesMemory } from './terminal/memory.ts'
 import { openUpstream } from './terminal/open.ts'
 import { TerminalTickets } from './terminal/tickets.ts'
 import { Invitations } from './users/invitations.ts'
@@ -92,6 +93,7 @@ export interface Context {
 }
 
 const REVOCATION_POLL_MS = 3000
+const ENDED_AGENTS_POLL_MS = 10_000
 const SWEEP_MS = 10 * 60_000
 const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
@@ -134,7 +136,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
   const sessions = new Sessions({ db, bus })
   const statuses = new AgentStatuses({ agents, sessions, runtime })
-  const hub = disposing.use(new TerminalHub({ openUpstream, logger }))
+  const hub = disposing.use(new TerminalHub({ openUpstream, logger, memory: new ModesMemory(join(config.dataDir, 'terminals')) }))
   const streams = disposing.use(new EventStreams())
   const lease = disposing.use(new Lease(url, logger))
   const tasks = disposing.use(new Tasks(logger))
@@ -183,6 +185,15 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
         hub.endLogins(loginIds)
       }
       bus.subscribe((event) => event.kind === 'logins.ended' && endLogins(event.loginIds))
+      const endTerminals = async (agentIds: number[]) => {
+        const live = await sessions.live(agentIds)
+        for (const agentId of agentIds) if (!live.has(agentId)) hub.drop(agentId)
+      }
+      bus.subscribe((event) => {
+        const mayEnd = (event.kind === 'session.changed' || event.kind === 'agent.changed') && hub.agentIds().includes(event.agentId)
+        if (mayEnd) tasks.start('terminal of an agent', () => endTerminals([event.agentId]))
+      })
+      tasks.every('terminals of ended agents', ENDED_AGENTS_POLL_MS, () => endTerminals(hub.agentIds()))
       hub.onInput((agentId) => tasks.start('note input', () => sessions.noteInput(agentId)))
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))

@@ -1,26 +1,28 @@
-// What the terminal benches share: the programs, the hub's process, a client, and figures.
-import { mkdtempSync, rmSync } from 'node:fs'
+// What the terminal benches share: ttyd and the portal with the same program in them, and clients.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
+import { PortalProcess } from '../../tests/support/portal-process.ts'
+import { eachLine } from './lines.ts'
+
+export { quantile, table } from './report.ts'
 
 type Child = Bun.Subprocess<'ignore', 'pipe' | 'ignore', 'ignore'>
+type BunWebSocket = WebSocket & { pause(): void; resume(): void }
+type SocketOptions = { protocols: string[]; headers: Record<string, string>; perMessageDeflate: boolean }
+const Socket = WebSocket as unknown as new (url: string, options: SocketOptions) => BunWebSocket
 
-/** One way to a terminal; `url` and `greeting` are what a client needs. */
+/** One way to a terminal in which `program.sh` runs. */
 export interface Way {
   name: string
   url: string
-  greeting: string
+  headers: Record<string, string>
+  /** The program's working directory. */
+  folder: string
 }
 
-export interface HubStats {
-  rssBytes: number
-  cpuMs: number
-  terminals: number
-  upstreams: number
-  viewers: number
-}
-
+const PROGRAM = join(import.meta.dir, 'program.sh')
 const GREETING = JSON.stringify({ AuthToken: '', columns: 80, rows: 24 })
 const ENVIRONMENT = { PATH: process.env.PATH ?? '/usr/bin:/bin', TERM: 'xterm-256color', LANG: 'C.UTF-8' }
 
@@ -28,7 +30,7 @@ const ENVIRONMENT = { PATH: process.env.PATH ?? '/usr/bin:/bin', TERM: 'xterm-25
 export class Stand {
   readonly folder = mkdtempSync(join(tmpdir(), 'sac-bench-'))
   private readonly children: Bun.Subprocess[] = []
-  private port = 0
+  private started?: Promise<PortalProcess>
 
   spawn(command: string[], stdout: 'pipe' | 'ignore' = 'ignore'): Child {
     const child = Bun.spawn(command, { cwd: this.folder, env: ENVIRONMENT, stdin: 'ignore', stdout, stderr: 'ignore' })
@@ -36,37 +38,44 @@ export class Stand {
     return child
   }
 
-  /** A script in dtach, reached through the hub as agent `agentId`. */
-  async hub(name: string, agentId: number, script: string): Promise<Way> {
-    const socket = join(this.folder, String(agentId))
-    this.spawn(['dtach', '-N', socket, '-E', '-z', 'bash', '-c', script])
-    await until(() => Bun.spawnSync(['test', '-S', socket]).exitCode === 0, { what: 'dtach' })
-    return { name, url: `ws://127.0.0.1:${await this.hubPort()}/?agent=${agentId}&user=${agentId}`, greeting: GREETING }
+  /** The whole portal in a process of its own, its database and its sandboxes; started with the first call. */
+  portal(): Promise<PortalProcess> {
+    this.started ??= PortalProcess.start({ CLAUDE_BIN: PROGRAM, RUNTIME: 'local' })
+    return this.started
   }
 
-  /** A script in ttyd, directly or with dtach between. */
-  async ttyd(name: string, script: string, { dtach = false } = {}): Promise<Way> {
+  /** An agent of the portal: sign-in, ownership, upgrade, hub, dtach, bubblewrap, program. */
+  async agent(name: string): Promise<Way> {
+    const portal = await this.portal()
+    const token = await portal.signIn('admin', portal.adminPassword)
+    const id = await portal.runningAgent(token, name)
+    // It runs already: asking again names its session.
+    const { session_id: session } = await portal.ask<{ session_id: string }>(token, 'POST', '/api/sessions', { agent_id: id })
+    const sandboxes = join(portal.dataDir, 'data', 'sandboxes')
+    const folder = readdirSync(sandboxes).find((entry) => entry.endsWith(`-${id}`)) ?? ''
+    return { name, url: `${portal.url.replace(/^http/, 'ws')}/ws/${session}`, headers: { authorization: `Bearer ${token}` }, folder: join(sandboxes, folder, 'workspace') }
+  }
+
+  /** The program in ttyd, directly or with dtach between. ttyd starts one for each connection. */
+  async ttyd(name: string, { dtach = false } = {}): Promise<Way> {
     const ttyd = process.env.TTYD_BIN || Bun.which('ttyd')
     if (!ttyd) throw new Error('This bench needs ttyd 1.7 as the limit to compare with: set TTYD_BIN or install it.')
     const port = freePort()
-    const command = ['bash', '-c', script]
-    const inDtach = ['dtach', '-A', join(this.folder, `ttyd-${port}`), '-E', '-z', ...command]
-    this.spawn([ttyd, '-p', String(port), '-i', '127.0.0.1', '-W', ...(dtach ? inDtach : command)])
-    await until(
-      () =>
-        fetch(`http://127.0.0.1:${port}/`).then(
-          () => true,
-          () => false,
-        ),
-      { what: 'ttyd' },
-    )
-    return { name, url: `ws://127.0.0.1:${port}/ws`, greeting: GREETING }
+    const inDtach = ['dtach', '-A', join(this.folder, `ttyd-${port}`), '-E', '-z', PROGRAM]
+    this.spawn([ttyd, '-p', String(port), '-i', '127.0.0.1', '-W', ...(dtach ? inDtach : [PROGRAM])])
+    const answers = () =>
+      fetch(`http://127.0.0.1:${port}/`).then(
+        () => true,
+        () => false,
+      )
+    await until(answers, { what: 'ttyd' })
+    return { name, url: `ws://127.0.0.1:${port}/ws`, headers: {}, folder: this.folder }
   }
 
   /** Reads a way in another process; `last` is what it has heard so far. */
-  reader({ url, greeting }: Way, keys: string, bytesPerSecond?: number): { last: number; end(): Promise<void> } {
+  reader(way: Way, keys: string, bytesPerSecond?: number): { readonly last: number; end(): Promise<void> } {
     const script = join(import.meta.dir, 'terminal-reader.ts')
-    const child = this.spawn([process.execPath, script, url, greeting, keys, ...(bytesPerSecond ? [String(bytesPerSecond)] : [])], 'pipe')
+    const child = this.spawn([process.execPath, script, JSON.stringify(way), keys, ...(bytesPerSecond ? [String(bytesPerSecond)] : [])], 'pipe')
     const state = {
       last: 0,
       async end() {
@@ -74,28 +83,16 @@ export class Stand {
         await child.exited
       },
     }
-    void lines(child, (line) => {
+    void eachLine(child.stdout, (line) => {
       state.last = Number(line)
     })
     return state
   }
 
-  async stats(): Promise<HubStats> {
-    return (await (await fetch(`http://127.0.0.1:${await this.hubPort()}/stats`)).json()) as HubStats
-  }
-
-  async hubPort(): Promise<number> {
-    if (this.port) return this.port
-    const child = this.spawn([process.execPath, join(import.meta.dir, 'terminal-server.ts'), this.folder], 'pipe')
-    void lines(child, (line) => {
-      this.port = Number(line)
-    })
-    return until(() => this.port, { what: 'the hub’s process' })
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.children) child.kill()
     await Promise.all(this.children.map((child) => child.exited))
+    await (await this.started?.catch(() => undefined))?.[Symbol.asyncDispose]()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
@@ -103,62 +100,57 @@ export class Stand {
 /** A client in this process. */
 export class Client {
   heard = 0
+  /** Whether the server has said a first word: from then on keys go through. */
+  live = false
   listener: (bytes: Uint8Array) => void = () => {}
-  private readonly socket: WebSocket
+  private readonly socket: BunWebSocket
 
-  constructor({ url, greeting }: Way) {
-    const Socket = WebSocket as unknown as new (url: string, options: { protocols: string[]; perMessageDeflate: boolean }) => WebSocket
-    this.socket = new Socket(url, { protocols: ['tty'], perMessageDeflate: false })
+  constructor({ url, headers }: Way) {
+    this.socket = new Socket(url, { protocols: ['tty'], headers, perMessageDeflate: false })
     this.socket.binaryType = 'arraybuffer'
-    this.socket.onopen = () => this.socket.send(Buffer.from(greeting))
+    this.socket.onopen = () => this.socket.send(Buffer.from(GREETING))
     this.socket.onmessage = ({ data }) => {
       const frame = new Uint8Array(data as ArrayBuffer)
+      this.live = true
       if (frame[0] !== 0x30) return
       this.heard += frame.byteLength - 1
       this.listener(frame.subarray(1))
     }
   }
 
-  get open(): boolean {
-    return this.socket.readyState === WebSocket.OPEN
+  /** Resolves when keys reach the program. */
+  async ready(): Promise<void> {
+    await until(() => this.live, { what: 'a terminal that answers' })
+    await Bun.sleep(SETTLE_MS)
   }
 
   type(keys: string): void {
     this.socket.send(Buffer.from(`0${keys}`))
   }
 
+  /** Really stops reading: the bytes stay in the sockets between. */
+  stop(): void {
+    this.socket.pause()
+  }
+
+  goOn(): void {
+    this.socket.resume()
+  }
+
   close(): void {
+    this.socket.resume()
     this.socket.close()
   }
 }
 
-/** The value below which `share` of the sorted samples lie. */
-export function quantile(samples: number[], share: number): number {
-  const sorted = samples.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-/** Prints rows under one headline, columns aligned. */
-export function table(headline: string, rows: string[][]): void {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
-  process.stdout.write(
-    `${headline}\n${rows.map((row) => `  ${row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ')}`).join('\n')}\n`,
-  )
-}
+// The program of a new ttyd connection needs a moment until it reads keys.
+const SETTLE_MS = 500
 
 /** Waits without doing anything; benches may. */
 export const pause = (ms: number): Promise<void> => Bun.sleep(ms)
 
-async function lines(child: Child, heard: (line: string) => void): Promise<void> {
-  const reader = child.stdout?.getReader()
-  const decoder = new TextDecoder()
-  let rest = ''
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
-    const parts = (rest + decoder.decode(read.value, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    for (const line of parts) heard(line)
-  }
-}
+/** Whether the program of a way has left its file `ended`. */
+export const hasEnded = ({ folder }: Way): boolean => existsSync(join(folder, 'ended'))
 
 function freePort(): number {
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })

@@ -1,5 +1,5 @@
 // Sessions: what each agent should be doing, as rows. The reconcile loop makes it so.
-import { and, desc, eq, inArray, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, ne, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -84,6 +84,17 @@ export class Sessions {
       .where(and(eq(sessions.userId, user.id), ne(sessions.status, 'deleted')))
       .orderBy(desc(sessions.createdAt))
       .limit(500)
+  }
+
+  /** Which of these agents should run now: those with a live session that are not condemned. */
+  async live(agentIds: number[]): Promise<Set<number>> {
+    if (agentIds.length === 0) return new Set()
+    const rows = await this.deps.db
+      .select({ agentId: sessions.agentId })
+      .from(sessions)
+      .innerJoin(agents, eq(agents.id, sessions.agentId))
+      .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, LIVE), isNull(agents.deletedAt)))
+    return new Set(rows.map((row) => row.agentId))
   }
 
   /** Every session whose agent still exists, for the reconcile loop. */

@@ -113,6 +113,7 @@ class DtachConnection implements Upstream {
 
   // A full socket buffer leaves the rest to the drain event, in order.
   private flush(): void {
+    if (this.blocks.length === 0) return
     for (let block = this.blocks[0]; block && this.socket && !this.over; block = this.blocks[0]) {
       const taken = this.writeOut(this.socket, block.bytes.subarray(0, block.used))
       this.queuedBytes -= taken
@@ -123,6 +124,7 @@ class DtachConnection implements Upstream {
       }
       this.blocks.shift()
     }
+    if (!this.over) this.sink.taken()
   }
 
   private writeOut(socket: Bun.Socket, bytes: Uint8Array): number {

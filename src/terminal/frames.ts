@@ -11,7 +11,19 @@ export const RESUME = 0x33
 export const STATUS = 0x73
 const HELLO = 0x7b
 
-export const CLOSE = { protocol: 1003, tooBig: 1009, policy: 1008, fault: 1011, restart: 1012, signedOut: 4401, forbidden: 4403, gone: 4404, idle: 4408, tooMany: 4429 } as const
+export const CLOSE = {
+  normal: 1000,
+  protocol: 1003,
+  tooBig: 1009,
+  policy: 1008,
+  fault: 1011,
+  restart: 1012,
+  signedOut: 4401,
+  forbidden: 4403,
+  gone: 4404,
+  idle: 4408,
+  tooMany: 4429,
+} as const
 
 /** The first frame of a client. `resume` names the stream and the offset that it has seen. */
 export interface Hello {
@@ -34,12 +46,18 @@ export interface StatusFrame {
   stream: string
   /** Offset of the next output byte. */
   offset: number
+  /** Offset behind the newest byte of the terminal: what comes before it was written earlier and asks nobody any more. */
+  end: number
   /** Bytes that this client will never see. */
   skipped: number
   /** True when the client must clear its screen before the bytes that follow. */
   reset: boolean
   role: 'writer'
   viewers: number
+  /** Names this connection; one that replaces it says so by `?replaces=`, and this one is closed. */
+  seat: string
+  /** Bytes of input of this connection that the program has taken, at the last count: a page sends one window ahead of it. */
+  typed: number
   state: 'connecting' | 'live' | 'ended'
 }
 

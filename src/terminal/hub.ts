@@ -3,6 +3,7 @@ import type { Logger } from '../lib/logger.ts'
 import { until } from '../lib/until.ts'
 import { CLOSE } from './frames.ts'
 import type { FindTerminal } from './link.ts'
+import type { ModesMemory } from './memory.ts'
 import { Seat, type ViewerConnection } from './seat.ts'
 import { Terminal } from './terminal.ts'
 import type { OpenUpstream } from './upstream.ts'
@@ -13,6 +14,8 @@ export type { ViewerConnection } from './seat.ts'
 const MAX_PER_TERMINAL = 8
 const MAX_PER_USER = 20
 const TICK_MS = 250
+// Every socket is asked for a sign of life and gets one each fifteen seconds; the agents take turns.
+const BEAT_TICKS = 60
 const NOTE_INPUT_EVERY_MS = 30_000
 
 /** Which terminal, and how to find it when it must be dialled. */
@@ -34,11 +37,10 @@ export class TerminalHub {
   private readonly seats = new Set<Seat>()
   private readonly notedInput = new Map<number, number>()
   private inputListener: (agentId: number) => void = () => {}
-  private readonly clock = setInterval(() => {
-    for (const terminal of this.terminals.values()) terminal.tick()
-  }, TICK_MS)
+  private ticks = 0
+  private readonly clock = setInterval(() => this.tick(), TICK_MS)
 
-  constructor(private readonly deps: { openUpstream: OpenUpstream; logger: Logger }) {
+  constructor(private readonly deps: { openUpstream: OpenUpstream; logger: Logger; memory: ModesMemory }) {
     this.clock.unref?.()
   }
 
@@ -53,6 +55,11 @@ export class TerminalHub {
     this.inputListener = listener
   }
 
+  /** The agents of all terminals that are kept. */
+  agentIds(): number[] {
+    return [...new Set([...this.terminals.keys(), ...[...this.seats].map(({ agentId }) => agentId)])]
+  }
+
   /** The logins behind all open sockets. */
   loginIds(): string[] {
     return [...new Set([...this.seats].map(({ identity }) => identity.loginId))]
@@ -64,7 +71,9 @@ export class TerminalHub {
    * and a new stream. Rejects after `timeoutMs`.
    */
   async answers(key: TerminalKey, timeoutMs: number): Promise<void> {
-    this.terminals.get(key.agentId)?.renew(key.find)
+    const present = this.terminals.get(key.agentId)
+    if (present) present.renew(key.find)
+    else this.deps.memory.forget(key.agentId)
     await until(
       () => {
         const terminal = this.terminal(key)
@@ -75,12 +84,16 @@ export class TerminalHub {
     )
   }
 
-  /** Takes a socket in. It is closed with a code of the contract when a limit is reached or it breaks the protocol. */
-  connect(key: TerminalKey, identity: ViewerIdentity, transport: ViewerTransport): ViewerConnection {
+  /**
+   * Takes a socket in. It is closed with a code of the contract when a limit is reached or it breaks the protocol.
+   * A page that comes back names the seat that it had: nothing that is still on its way from there is heard any more.
+   */
+  connect(key: TerminalKey, identity: ViewerIdentity, transport: ViewerTransport, replaces?: string): ViewerConnection {
+    if (replaces) this.replace(key.agentId, identity.userId, replaces)
     const refusal = this.limitReached(key.agentId, identity.userId)
     if (refusal) {
       transport.close(CLOSE.tooMany, refusal)
-      return { message() {}, drain() {}, closed() {} }
+      return { message() {}, pong() {}, drain() {}, closed() {} }
     }
     const seat = new Seat({
       agentId: key.agentId,
@@ -113,6 +126,7 @@ export class TerminalHub {
     this.closeViewers({ agentId }, CLOSE.gone, 'the agent does not run')
     this.terminals.get(agentId)?.end()
     this.forget(agentId)
+    this.deps.memory.forget(agentId)
   }
 
   /** The server goes down; clients come back to the next one. */
@@ -132,10 +146,26 @@ export class TerminalHub {
   private terminal({ agentId, find }: TerminalKey): Terminal {
     const present = this.terminals.get(agentId)
     if (present) return present
-    const { openUpstream, logger } = this.deps
-    const made = new Terminal({ openUpstream, find, logger: logger.with({ agentId }), onEnd: () => this.forget(agentId) })
+    const { openUpstream, logger, memory } = this.deps
+    const own = { recall: () => memory.recall(agentId), keep: (modes: Uint8Array) => memory.keep(agentId, modes) }
+    const made = new Terminal({ openUpstream, find, logger: logger.with({ agentId }), memory: own, onEnd: () => this.forget(agentId) })
     this.terminals.set(agentId, made)
     return made
+  }
+
+  private tick(): void {
+    const turn = this.ticks++ % BEAT_TICKS
+    for (const terminal of this.terminals.values()) terminal.tick()
+    for (const seat of this.seats) if (seat.agentId % BEAT_TICKS === turn) seat.beat()
+  }
+
+  // The room of a connection that is only half dead is free at once.
+  private replace(agentId: number, userId: number, seatId: string): void {
+    for (const seat of this.seats) {
+      if (seat.id !== seatId || seat.agentId !== agentId || seat.identity.userId !== userId) continue
+      seat.close(CLOSE.normal, 'replaced by a newer connection')
+      this.seats.delete(seat)
+    }
   }
 
   private forget(agentId: number): void {

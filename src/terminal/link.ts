@@ -16,6 +16,8 @@ const EARLY_MS = 5000
 export interface LinkOwner {
   output(bytes: Uint8Array): void
   connected(): void
+  /** Input that had to wait was taken. */
+  taken(): void
   /** The upstream is gone, or could not be reached; `tries` dials have failed in a row. True asks for another dial. */
   lost(why: 'ended' | 'lost' | 'absent', tries: number): boolean
 }
@@ -112,6 +114,9 @@ export class UpstreamLink {
       const sink = {
         data: (bytes: Uint8Array) => {
           if (!stale()) this.owner.output(bytes)
+        },
+        taken: () => {
+          if (!stale()) this.owner.taken()
         },
         closed: (why: 'ended' | 'lost', detail: string) => {
           this.deps.logger.debug('terminal upstream closed', { why, detail })

@@ -15,6 +15,15 @@ export class ReplayRing {
   private buffer = new Uint8Array(0)
   private held = 0
   private forgotten?: TerminalModes
+  private latest = { offset: 0, modes: new TerminalModes() }
+
+  /** @param modes escapes of the modes that the program was in before the first byte that comes here. */
+  constructor(modes: Uint8Array = new Uint8Array(0)) {
+    if (modes.byteLength === 0) return
+    this.forgotten = new TerminalModes()
+    this.forgotten.feed(modes)
+    this.latest.modes = this.forgotten.copy()
+  }
 
   /** Offset of the oldest byte that is still here. */
   get start(): number {
@@ -63,13 +72,21 @@ export class ReplayRing {
    * at a whole UTF-8 character. `modes` are the escapes that bring a new screen into the state of that place.
    */
   cleanStart(): { offset: number; modes: Uint8Array } {
-    if (!this.forgotten) return { offset: this.start, modes: new Uint8Array(0) }
+    if (this.start === 0 || !this.forgotten) return { offset: this.start, modes: this.forgotten?.escapes() ?? new Uint8Array(0) }
     const head = new Uint8Array(Math.min(CLEAN_SEARCH_BYTES, this.held))
     this.read(this.start, head)
     const cut = cleanCut(head)
     const modes = this.forgotten.copy()
     modes.feed(head.subarray(0, cut))
     return { offset: this.start + cut, modes: modes.escapes() }
+  }
+
+  /** Escapes of the modes at the end. Reads only what is new since the last call, at most the ring. */
+  modesAtEnd(): Uint8Array {
+    if (this.latest.offset < this.start && this.forgotten) this.latest = { offset: this.start, modes: this.forgotten.copy() }
+    this.latest.modes.feed(this.from(this.latest.offset))
+    this.latest.offset = this.end
+    return this.latest.modes.escapes()
   }
 
   // What leaves the ring is remembered only for the modes that it switched.

@@ -13,6 +13,7 @@ import type { Identity, Logins } from '../users/logins.ts'
 import { CLOSE } from './frames.ts'
 import type { TerminalHub, ViewerConnection } from './hub.ts'
 import type { TerminalTickets } from './tickets.ts'
+import type { ViewerTransport } from './viewer.ts'
 
 interface Deps {
   logger: Logger
@@ -25,11 +26,14 @@ interface Deps {
   edge: EdgeRules
 }
 
-/** Limits of every socket. A frame holds at most one large paste; the hub keeps queues far below the last limit. */
+/**
+ * Limits of every socket. Pages cut a paste into frames; the hub keeps queues far below the last limit, and finds out who
+ * is gone: to Bun a socket that something is sent to is never idle.
+ */
 export const terminalWebSocket = {
   perMessageDeflate: false,
-  maxPayloadLength: 1024 * 1024,
-  idleTimeout: 120,
+  maxPayloadLength: 64 * 1024,
+  idleTimeout: 60,
   sendPings: true,
   backpressureLimit: 4 * 1024 * 1024,
   closeOnBackpressureLimit: true,
@@ -39,6 +43,7 @@ export const terminalWebSocket = {
 interface SocketHandlers {
   open(socket: Bun.ServerWebSocket<unknown>): void
   message(socket: Bun.ServerWebSocket<unknown>, message: string | Uint8Array): void
+  pong(): void
   drain(): void
   close(): void
 }
@@ -60,26 +65,22 @@ export function terminalRoutes({ logger, hub, tickets, sessions, agents, runtime
   })
   const sockets = new Elysia({ name: 'terminal' }).derive(viewer).get(
     '/ws/:id',
-    async ({ user, loginId, request, server, params, set }) => {
+    async ({ user, loginId, request, server, params, query, set }) => {
       const session = await sessions.owned(user, params.id)
+      if (session.status === 'stopped' || session.status === 'failed') throw new AppError('not_found', 'not_running', 'This agent does not run. Start it first.')
       const agent = await agents.owned(user, session.agentId)
       if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')
       const find = () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id })
       const requestId = requestIdOf(request)
       const handlers = socketHandlers(
-        (socket) =>
-          hub.connect(
-            { agentId: agent.id, find },
-            { userId: user.id, loginId },
-            { send: (frame) => socket.sendBinary(frame), getBufferedAmount: () => socket.getBufferedAmount(), close: (code, reason) => socket.close(code, reason) },
-          ),
+        (socket) => hub.connect({ agentId: agent.id, find }, { userId: user.id, loginId }, transportOf(socket), query.replaces),
         (error) => logger.error('a terminal socket failed', { requestId, agentId: agent.id, error }),
       )
       set.headers = {}
       const upgraded = server?.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: handlers as never })
       if (!upgraded) throw new AppError('malformed', 'upgrade_failed', 'The WebSocket handshake is not valid.')
     },
-    { query: t.Object({ ticket: t.Optional(t.String({ maxLength: 100 })) }, { additionalProperties: true }) },
+    { query: t.Object({ ticket: t.Optional(t.String({ maxLength: 100 })), replaces: t.Optional(t.String({ maxLength: 100 })) }, { additionalProperties: true }) },
   )
   const issue = new Elysia({ name: 'terminal-tickets' }).use(signedIn({ logins, edge })).post('/api/sessions/:id/ticket', async ({ user, loginId, params, set }) => {
     const session = await sessions.owned(user, params.id)
@@ -88,6 +89,17 @@ export function terminalRoutes({ logger, hub, tickets, sessions, agents, runtime
     return { ticket, expires_in: expiresInS, path: `/ws/${session.id}?ticket=${ticket}` }
   })
   return new Elysia({ name: 'terminal-all' }).use(sockets).use(issue)
+}
+
+/** What a viewer needs of Bun's socket. */
+export function transportOf(socket: Bun.ServerWebSocket<unknown>): ViewerTransport {
+  return {
+    send: (frame) => socket.sendBinary(frame),
+    getBufferedAmount: () => socket.getBufferedAmount(),
+    close: (code, reason) => socket.close(code, reason),
+    ping: () => void socket.ping(),
+    terminate: () => socket.terminate(),
+  }
 }
 
 /** A fault in one socket ends that socket, and no other one and not the process. */
@@ -112,6 +124,9 @@ function socketHandlers(connect: (socket: Bun.ServerWebSocket<unknown>) => Viewe
     message(socket, message) {
       if (typeof message === 'string') return socket.close(CLOSE.protocol, 'binary frames only')
       safely(() => connection?.message(message))
+    },
+    pong() {
+      connection?.pong()
     },
     drain() {
       safely(() => connection?.drain())

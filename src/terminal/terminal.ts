@@ -16,6 +16,8 @@ const LEAD_STALL_MS = 200
 const LEAD_LAG_BYTES = 128 * 1024
 /** Input that may wait for a program that does not read. */
 const MAX_INPUT_BYTES = 2 * 1024 * 1024
+// Below this, whoever typed may send more.
+const CALM_INPUT_BYTES = 16 * 1024
 // A held-back dtach does not read input. It does after it could write what it holds and what its socket holds, and
 // then reads one packet of eight bytes per 4 KiB of output.
 const BACKLOG_BYTES = 192 * 1024
@@ -29,15 +31,23 @@ const CALM_BYTES_PER_TICK = 64 * 1024
 const GATHER_BYTES = 32 * 1024
 const GATHER_MS = 1
 const FLOOD_CHUNK_BYTES = 2 * 1024
+// Of the hub's clock: once a second.
+const KEEP_TICKS = 4
 // Far below the ring, so that nothing leaves it unseen.
 const MAX_PART_BYTES = 64 * 1024
+
+/** Keeps the modes of one terminal over a restart of the server. */
+export interface TerminalMemory {
+  recall(): Uint8Array
+  keep(modes: Uint8Array): void
+}
 
 /**
  * Owner of an upstream, which stays open as long as the sandbox runs: dtach keeps no screen, so what is not read is lost
  * for the replay. It ends itself (`onEnd`) when nobody looks and the upstream is gone.
  */
 export class Terminal {
-  ring = new ReplayRing()
+  ring: ReplayRing
   readonly viewers = new Set<Viewer>()
   private stream = randomToken(9)
   private closed = false
@@ -52,12 +62,18 @@ export class Terminal {
   private gathering?: ReturnType<typeof setTimeout>
   private resizeTimer?: ReturnType<typeof setTimeout>
   private resizedAt = Number.NEGATIVE_INFINITY
+  private kept: Uint8Array
+  private keptEnd = 0
+  private ticks = 0
   private readonly link: UpstreamLink
 
-  constructor(private readonly deps: { openUpstream: OpenUpstream; find: FindTerminal; logger: Logger; onEnd: () => void }) {
+  constructor(private readonly deps: { openUpstream: OpenUpstream; find: FindTerminal; logger: Logger; memory: TerminalMemory; onEnd: () => void }) {
+    this.kept = deps.memory.recall()
+    this.ring = new ReplayRing(this.kept)
     this.link = new UpstreamLink(deps, {
       output: (bytes) => this.output(bytes),
       connected: () => this.connected(),
+      taken: () => this.acknowledge(),
       lost: (why, tries) => this.lost(why, tries),
     })
   }
@@ -127,7 +143,14 @@ export class Terminal {
       this.link.redraw()
     }
     this.lastTick = this.ring.end
+    if (++this.ticks % KEEP_TICKS === 0 && this.keptEnd !== this.ring.end) this.keepModes()
+    this.acknowledge()
     if (this.link.held) this.balance()
+  }
+
+  /** Shows a page that its connection lives. */
+  beat(viewer: Viewer): void {
+    viewer.beat(this.status)
   }
 
   /** Connects to the upstream unless that is done or under way. */
@@ -138,6 +161,8 @@ export class Terminal {
   /** The sandbox is new: an empty screen and another stream for everybody. */
   renew(find: FindTerminal): void {
     this.ring = new ReplayRing()
+    this.keptEnd = 0
+    this.keepModes()
     this.stream = randomToken(9)
     this.freeUntil = 0
     this.handed = 0
@@ -153,7 +178,16 @@ export class Terminal {
     this.closed = true
     clearTimeout(this.resizeTimer)
     clearTimeout(this.gathering)
+    this.keepModes()
     this.link.close()
+  }
+
+  private keepModes(): void {
+    this.keptEnd = this.ring.end
+    const modes = this.ring.modesAtEnd()
+    if (Buffer.compare(modes, this.kept) === 0) return
+    this.kept = modes
+    this.deps.memory.keep(modes)
   }
 
   private connected(): void {
@@ -212,8 +246,14 @@ export class Terminal {
     if (this.link.queuedBytes + bytes.byteLength > MAX_INPUT_BYTES) return viewer.transport.close(CLOSE.policy, 'the program does not read its input')
     this.applySize(viewer.size)
     this.link.write(bytes)
+    viewer.noteTyped(bytes.byteLength)
+    this.acknowledge()
     this.freeUntil = Math.max(this.freeUntil, this.ring.end + BACKLOG_BYTES) + bytes.byteLength * OUTPUT_PER_INPUT
     this.balance()
+  }
+
+  private acknowledge(): void {
+    if (this.link.queuedBytes <= CALM_INPUT_BYTES) for (const viewer of this.viewers) viewer.acknowledge(this.status)
   }
 
   // The fastest reader decides the pace: the program waits for it, but never while input is on its way. The slower ones
@@ -257,6 +297,6 @@ export class Terminal {
   }
 
   private get status(): TerminalStatus {
-    return { stream: this.stream, viewers: this.viewers.size, state: this.closed ? 'ended' : this.link.live ? 'live' : 'connecting' }
+    return { stream: this.stream, end: this.ring.end, viewers: this.viewers.size, state: this.closed ? 'ended' : this.link.live ? 'live' : 'connecting' }
   }
 }

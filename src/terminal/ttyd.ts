@@ -5,10 +5,12 @@ import type { TerminalSize, Upstream, UpstreamSink } from './upstream.ts'
 
 const REPAINT_MS = 120
 const NORMAL_END = 1000
+// A machine that is gone closes nothing: two questions without an answer end the connection.
+const PING_MS = 15_000
 const encoder = new TextEncoder()
 
 // Bun's client takes headers and options that the DOM's type does not know.
-type BunWebSocket = WebSocket & { pause(): void; resume(): void; terminate(): void }
+type BunWebSocket = WebSocket & { pause(): void; resume(): void; terminate(): void; ping(): void }
 const Socket = WebSocket as unknown as new (url: string, options: { protocols: string[]; headers: Record<string, string>; perMessageDeflate: boolean }) => BunWebSocket
 
 /** Connects to ttyd. Rejects with AppError `unavailable` when it refuses or does not answer. */
@@ -29,6 +31,7 @@ export function openTtyd(url: string, credential: string, size: TerminalSize, si
   socket.onopen = () => {
     clearTimeout(timer)
     open = true
+    upstream.watch()
     socket.send(encoder.encode(JSON.stringify({ AuthToken: authToken, columns: size.columns, rows: size.rows })))
     upstream.redraw()
     resolve(upstream)
@@ -51,6 +54,8 @@ class TtydConnection implements Upstream {
   over = false
   private paused = false
   private late: Uint8Array[] = []
+  private answered = true
+  private pings?: ReturnType<typeof setInterval>
   private repaint?: ReturnType<typeof setTimeout>
 
   constructor(
@@ -59,8 +64,18 @@ class TtydConnection implements Upstream {
     private readonly sink: UpstreamSink,
   ) {}
 
+  /** Asks for a sign of life from now on. */
+  watch(): void {
+    this.socket.addEventListener('pong', () => {
+      this.answered = true
+    })
+    this.pings = setInterval(() => this.ping(), PING_MS)
+    this.pings.unref?.()
+  }
+
   /** A frame of ttyd. Title and preferences are its own business. */
   receive(frame: Uint8Array): void {
+    this.answered = true
     if (frame[0] !== OUTPUT) return
     // What was read from the socket before the pause still comes; it waits here.
     this.late.push(frame.subarray(1))
@@ -97,6 +112,7 @@ class TtydConnection implements Upstream {
 
   resume(): void {
     this.paused = false
+    this.answered = true
     this.deliver()
     if (!this.paused) this.socket.resume()
   }
@@ -104,8 +120,20 @@ class TtydConnection implements Upstream {
   close(): void {
     this.over = true
     clearTimeout(this.repaint)
+    clearInterval(this.pings)
     if (this.socket.readyState === WebSocket.OPEN) this.socket.close(NORMAL_END)
     else this.socket.terminate()
+  }
+
+  // While nothing is read no answer is seen either.
+  private ping(): void {
+    if (this.answered || this.paused) {
+      this.answered = false
+      return this.socket.ping()
+    }
+    this.close()
+    this.socket.terminate()
+    this.sink.closed('lost', 'ttyd does not answer')
   }
 
   private deliver(): void {

@@ -10,6 +10,8 @@ export interface TerminalSize {
 export interface UpstreamSink {
   /** Output bytes of the PTY. The buffer is only valid during the call. */
   data(bytes: Uint8Array): void
+  /** Input that had to wait was taken. */
+  taken(): void
   /** The connection ended; no more calls follow. `lost` means that dialling again may help. */
   closed(why: 'ended' | 'lost', detail: string): void
 }

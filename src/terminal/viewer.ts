@@ -9,6 +9,10 @@ export interface ViewerTransport {
   send(frame: Uint8Array): number
   getBufferedAmount(): number
   close(code: number, reason: string): void
+  /** Asks the other side for a sign of life. */
+  ping(): void
+  /** Ends it at once, without a word to the other side. */
+  terminate(): void
 }
 
 /** Who is behind a viewer; decides limits and when it must end. */
@@ -18,12 +22,13 @@ export interface ViewerIdentity {
 }
 
 /** What a status says about the terminal; the rest of it is the viewer's own. */
-export type TerminalStatus = Pick<StatusFrame, 'stream' | 'viewers' | 'state'>
+export type TerminalStatus = Pick<StatusFrame, 'stream' | 'viewers' | 'state' | 'end'>
 
 // Above HIGH a viewer gets no more until it is below LOW again: at most HIGH and one chunk lie in its socket.
 const HIGH_BYTES = 512 * 1024
 const LOW_BYTES = 128 * 1024
 const CHUNK_BYTES = 64 * 1024
+const ACKNOWLEDGE_BYTES = 16 * 1024
 
 /** Sends output to one transport and knows how far it is. What it cannot send now stays in the ring. */
 export class Viewer {
@@ -32,6 +37,8 @@ export class Viewer {
   size: TerminalSize
   /** Bytes taken of late: tells the fast from the slow. */
   pace = 0
+  private typed = 0
+  private acknowledged = 0
   private progressAt = performance.now()
   private buffered = 0
   private paused = false
@@ -41,6 +48,7 @@ export class Viewer {
   constructor(
     readonly transport: ViewerTransport,
     size: TerminalSize,
+    private readonly seat: string,
   ) {
     this.size = size
   }
@@ -53,7 +61,7 @@ export class Viewer {
   /** Begins at `offset` of a stream; `reset` empties the page's screen. */
   begin(offset: number, status: TerminalStatus, reset: boolean, skipped = 0): void {
     this.cursor = offset
-    this.transport.send(this.statusFrame(status, skipped, reset))
+    this.send(status, skipped, reset)
   }
 
   /** Begins at the oldest clean place of the ring, with an empty screen in the modes of that place. */
@@ -90,7 +98,24 @@ export class Viewer {
   /** Tells how things stand; a blocked viewer hears it when it takes output again. */
   tell(status: TerminalStatus): void {
     this.owesStatus = this.blocked
-    if (!this.blocked) this.transport.send(this.statusFrame(status, 0, false))
+    if (!this.blocked) this.send(status, 0, false)
+  }
+
+  /** Shows a silent page that the connection lives, also one that wants no output now. */
+  beat(status: TerminalStatus): void {
+    if (!this.full) this.send(status, 0, false)
+  }
+
+  /** Counts input of this viewer. */
+  noteTyped(bytes: number): void {
+    this.typed += bytes
+  }
+
+  /** The program has taken nearly all input: tells so, once that is worth a frame. */
+  acknowledge(status: TerminalStatus): void {
+    if (this.typed - this.acknowledged < ACKNOWLEDGE_BYTES) return
+    this.acknowledged = this.typed
+    this.tell(status)
   }
 
   pause(): void {
@@ -130,7 +155,7 @@ export class Viewer {
     this.progressAt = performance.now()
   }
 
-  private statusFrame({ stream, viewers, state }: TerminalStatus, skipped: number, reset: boolean): Uint8Array {
-    return statusFrame({ stream, offset: this.cursor, skipped, reset, role: 'writer', viewers, state })
+  private send({ stream, viewers, state, end }: TerminalStatus, skipped: number, reset: boolean): void {
+    this.transport.send(statusFrame({ stream, offset: this.cursor, end, skipped, reset, role: 'writer', viewers, seat: this.seat, typed: this.acknowledged, state }))
   }
 }

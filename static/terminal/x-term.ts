@@ -1,11 +1,11 @@
 // <x-term session="…">: an emulator on the terminal's socket, with its own life in the page.
 import { FitAddon } from '@xterm/addon-fit'
-import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes'
 import { Terminal } from '@xterm/xterm'
 import { type CopyListener, copy, handleClipboard } from './clipboard.ts'
 import { type LinkState, type StreamStatus, TerminalConnection } from './connection.ts'
 import { Curtain } from './curtain.ts'
 import { OutputFlow } from './flow.ts'
+import { BoundedGraphemes } from './graphemes.ts'
 import { useGraphics } from './graphics.ts'
 import { handleLinks } from './links.ts'
 import { paletteOf } from './palette.ts'
@@ -44,8 +44,6 @@ let page: TerminalSurroundings
 const FONT = 'terminal-font'
 const SCROLLBACK_LINES = 5000
 const FIT_AFTER_MS = 60
-// Bytes that come this soon after a fresh screen are the past of the terminal, not news.
-const REPLAY_MS = 400
 const ECHO_MS = 1000
 
 /** Terminal element. It survives moves; one that stays outside the page ends. */
@@ -60,7 +58,8 @@ class XTerm extends HTMLElement implements KeyTarget {
   private search?: SearchBar
   private observer?: ResizeObserver
   private fitTimer = 0
-  private replayUntil = 0
+  // Pieces of the terminal's past that the emulator has not read yet: their questions are answered no more.
+  private past = 0
   private typedAt = 0
   private drawn = false
 
@@ -121,10 +120,10 @@ class XTerm extends HTMLElement implements KeyTarget {
 
   private equip(term: Terminal): void {
     term.loadAddon(this.fit)
-    term.loadAddon(new UnicodeGraphemesAddon())
+    term.loadAddon(new BoundedGraphemes())
     handleLinks(term, (address) => page.ask({ title: 'Open this link?', text: address, verb: 'Open link' }))
     handleClipboard(term, () => this.contains(document.activeElement) && document.hasFocus(), this.copied)
-    guardReplies(term, () => performance.now() > this.replayUntil && (document.hasFocus() || (this.news?.viewers ?? 1) < 2))
+    guardReplies(term, () => this.past === 0 && (document.hasFocus() || (this.news?.viewers ?? 1) < 2))
   }
 
   // From here on the terminal is one: it has a size, a socket and the focus.
@@ -182,7 +181,8 @@ class XTerm extends HTMLElement implements KeyTarget {
   private connect(term: Terminal): void {
     this.connection = new TerminalConnection(`/ws/${encodeURIComponent(this.getAttribute('session') ?? '')}`, {
       size: () => ({ columns: term.cols, rows: term.rows }),
-      output: (bytes) => this.output(bytes),
+      output: (bytes, past) => this.output(bytes, past),
+      cut: (bytes) => page.toast({ tone: 'warn', title: 'The paste was cut off', text: `The connection went away before ${bytes.toLocaleString('en-GB')} bytes were sent.` }),
       status: (status) => this.status(term, status),
       state: (state) => this.link(state),
     })
@@ -209,17 +209,17 @@ class XTerm extends HTMLElement implements KeyTarget {
     this.connection?.send('0', control ? controlOf(text) : text)
   }
 
-  private output(bytes: Uint8Array): void {
+  private output(bytes: Uint8Array, past: boolean): void {
     const waited = performance.now() - this.typedAt
     if (this.typedAt > 0 && waited < ECHO_MS) this.tell({ latencyMs: Math.round(waited) })
     this.typedAt = 0
     this.drawn = true
-    this.flow?.write(bytes)
+    if (past) this.past++
+    this.flow?.write(bytes, past ? () => this.past-- : undefined)
   }
 
   private status(term: Terminal, status: StreamStatus): void {
     if (status.reset) {
-      this.replayUntil = performance.now() + REPLAY_MS
       // In order with the output around it, other than a call of reset(). A fresh one has nothing to clear.
       if (this.drawn) term.write('\x1bc')
     }

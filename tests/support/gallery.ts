@@ -15,6 +15,10 @@ import { outputLevel, SESSION, samplePages } from './sample-pages.tsx'
 export interface GallerySocket {
   hello?: { columns: number; rows: number; resume?: { stream: string; offset: number } }
   input: string
+  /** Lengths of the frames of input. */
+  frames: number[]
+  /** What stood behind the path. */
+  query: string
   sizes: { columns: number; rows: number }[]
   pauses: string[]
   send(type: string, body: string | Uint8Array): void
@@ -40,7 +44,7 @@ export class Gallery {
     private readonly folder: string,
   ) {}
 
-  private server?: Bun.Server<{ socket?: GallerySocket }>
+  private server?: Bun.Server<{ socket?: GallerySocket; query?: string }>
 
   static async start(port = 0): Promise<Gallery> {
     const folder = mkdtempSync(join(tmpdir(), 'sac-gallery-'))
@@ -71,13 +75,13 @@ export class Gallery {
   }
 
   private listen(port: number): void {
-    this.server = Bun.serve<{ socket?: GallerySocket }>({
+    this.server = Bun.serve<{ socket?: GallerySocket; query?: string }>({
       port,
       hostname: '127.0.0.1',
       idleTimeout: 0,
       fetch: (request, server) => this.answer(request, server),
       websocket: {
-        data: {} as { socket?: GallerySocket },
+        data: {} as { socket?: GallerySocket; query?: string },
         open: (ws) => {
           ws.data.socket = this.accept(ws)
         },
@@ -89,13 +93,15 @@ export class Gallery {
     })
   }
 
-  private async answer(request: Request, server: Bun.Server<{ socket?: GallerySocket }>): Promise<Response | undefined> {
+  private async answer(request: Request, server: Bun.Server<{ socket?: GallerySocket; query?: string }>): Promise<Response | undefined> {
     const { pathname, searchParams } = new URL(request.url)
     if (pathname.startsWith('/static/')) return this.assets.answer(pathname.slice(8), request)
     this.requests.push({ method: request.method, path: pathname, body: request.method === 'POST' ? await request.text() : '' })
     if (pathname.startsWith('/ws/')) {
       if (this.refuse !== undefined || request.headers.get('upgrade') === null) return new Response(null, { status: this.refuse ?? 400 })
-      return server.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: {} }) ? undefined : new Response(null, { status: 400 })
+      return server.upgrade(request, { headers: { 'sec-websocket-protocol': 'tty' }, data: { query: new URL(request.url).search } })
+        ? undefined
+        : new Response(null, { status: 400 })
     }
     if (pathname === '/events') return this.events()
     if (pathname.endsWith('/output/preview')) return html(await preview(searchParams.get('path') ?? ''))
@@ -136,9 +142,11 @@ export class Gallery {
     return after ? OutputRows({ level }) : OutputList({ level })
   }
 
-  private accept(ws: Bun.ServerWebSocket<{ socket?: GallerySocket }>): GallerySocket {
+  private accept(ws: Bun.ServerWebSocket<{ socket?: GallerySocket; query?: string }>): GallerySocket {
     const socket: GallerySocket = {
       input: '',
+      frames: [],
+      query: ws.data.query ?? '',
       sizes: [],
       pauses: [],
       send: (type, body) => {
@@ -160,10 +168,26 @@ export class Gallery {
       socket.hello = JSON.parse(`{${text}`)
       const known = socket.hello?.resume?.stream === 'one'
       if (!known) this.offset = 0
-      socket.send('s', JSON.stringify({ stream: 'one', offset: known ? socket.hello?.resume?.offset : 0, skipped: 0, reset: !known, role: 'writer', viewers: 2, state: 'live' }))
+      socket.send(
+        's',
+        JSON.stringify({
+          stream: 'one',
+          seat: `seat ${this.sockets.length}`,
+          typed: 0,
+          offset: known ? socket.hello?.resume?.offset : 0,
+          end: known ? this.offset : Buffer.byteLength(this.screen),
+          skipped: 0,
+          reset: !known,
+          role: 'writer',
+          viewers: 2,
+          state: 'live',
+        }),
+      )
       if (!known) socket.send('0', this.screen)
-    } else if (type === '0') socket.input += text
-    else if (type === '1') socket.sizes.push(JSON.parse(text))
+    } else if (type === '0') {
+      socket.input += text
+      socket.frames.push(frame.byteLength - 1)
+    } else if (type === '1') socket.sizes.push(JSON.parse(text))
     else socket.pauses.push(type)
   }
 }

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
+import { ModesMemory } from '../../src/terminal/memory.ts'
 import { inDtach, inTtyd } from './programs.ts'
 import { Stage, show } from './stage.ts'
 
@@ -117,13 +118,55 @@ for (const [kind, start] of [
     expect(later.statuses[0]).toMatchObject({ reset: true })
   })
 
+test('a connection that replaces another of the same tab is let in even when all places are taken, and the old one is heard no more', async () => {
+  await using on = await show(inDtach, 'stty -echo; cat > typed')
+  const tabs = Array.from({ length: 8 }, () => on.stage.open(1))
+  await Promise.all(tabs.map((tab) => tab.live()))
+  const [old] = tabs
+  const seat = old?.status?.seat ?? ''
+  old?.stop()
+  // Somebody else's word for it counts for nothing.
+  for (const stranger of [on.stage.open(1, { user: 2, replaces: seat }), on.stage.open(1, { replaces: 'no such seat' })]) expect(await stranger.ends()).toBe(4429)
+  const back = on.stage.open(1, { replaces: seat })
+  await back.live()
+  old?.type('too late\r')
+  back.type('in time\r')
+  old?.goOn()
+  expect(await old?.ends()).toBe(1000)
+  await until(async () => (await Bun.file(join(on.program.folder, 'typed')).text()).includes('in time'), { what: 'the keys' })
+  expect(await Bun.file(join(on.program.folder, 'typed')).text()).toBe('in time\n')
+})
+
+test('input is told as taken when the program reads it and not before, so that a page never sends more than fits', async () => {
+  const [total, window] = [2_000_000, 48 * 1024]
+  await using on = await show(inDtach, `stty raw -echo; until [ -e go ]; do sleep 0.01; done; head -c ${total} | wc -c; cat`)
+  const tab = on.stage.open(1)
+  await tab.live()
+  let [sent, sentAt] = [0, performance.now()]
+  const pump = () => {
+    while (sent < total && sent - (tab.status?.typed ?? 0) <= window) {
+      const part = Math.min(16 * 1024, total - sent)
+      tab.type('x'.repeat(part))
+      sent += part
+      sentAt = performance.now()
+    }
+    return sent
+  }
+  await until(() => pump() > 0 && performance.now() - sentAt > 600, { what: 'a full way to the program' })
+  expect(sent).toBeLessThan(total / 2)
+  await Bun.write(join(on.program.folder, 'go'), '')
+  await until(() => pump() === total, { timeoutMs: 20_000, intervalMs: 5, what: 'everything sent' })
+  await tab.shows(String(total), 20_000)
+  expect(tab.closed).toBeUndefined()
+})
+
 test('ttyd gets its credential twice and nothing else; a wrong one is refused with a sentence', async () => {
   await using program = await inTtyd('echo $TERM; cat')
   const { address } = program
   if (address.kind !== 'ttyd') throw new Error('not a ttyd')
   const { openUpstream } = await import('../../src/terminal/open.ts')
   const heard: string[] = []
-  const sink = { data: (bytes: Uint8Array) => heard.push(Buffer.from(bytes).toString()), closed: () => heard.push('closed') }
+  const sink = { data: (bytes: Uint8Array) => heard.push(Buffer.from(bytes).toString()), taken() {}, closed: () => heard.push('closed') }
   const size = { columns: 80, rows: 24 }
   await expect(openUpstream({ ...address, credential: 'agent:wrong' }, size, sink, 5000)).rejects.toMatchObject({ kind: 'unavailable', code: 'terminal_unreachable' })
   const upstream = await openUpstream(address, size, sink, 5000)
@@ -136,7 +179,7 @@ test('ttyd gets its credential twice and nothing else; a wrong one is refused wi
 test('an upstream that accepts and says nothing, or is not there, is given up in time', async () => {
   const { openUpstream } = await import('../../src/terminal/open.ts')
   const silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const sink = { data() {}, closed() {} }
+  const sink = { data() {}, taken() {}, closed() {} }
   const size = { columns: 80, rows: 24 }
   const began = performance.now()
   for (const address of [
@@ -161,9 +204,10 @@ test('a terminal that nobody looks at stays connected; it ends with its program'
   expect(existsSync(join(on.program.folder, 'socket'))).toBe(false)
 })
 
-test('a server that comes later hears a program paint again', async () => {
+test('a server that comes later has the program paint again, in the modes that it has switched; tabs of before begin anew', async () => {
   await using program = await inDtach(`python3 -c "
 import os, signal, sys
+print('\\033[?1049h\\033[?2004h\\033[?1000;1006h\\033[?25l', end='', flush=True)
 last = None
 def paint(*_):
   global last
@@ -175,10 +219,39 @@ open('up', 'w')
 while True: signal.pause()
 "`)
   await until(() => existsSync(join(program.folder, 'up')), { what: 'the program' })
+  const kept = join(program.folder, 'terminals')
+  const modes = '\u001b[?1049h\u001b[?2004h\u001b[?1000h\u001b[?1006h\u001b[?25l'
+  // Somebody was there from the program's beginning.
+  new ModesMemory(kept).keep(1, Buffer.from(modes))
+  let before = { stream: 'of another server', offset: 1234 }
   for (const _server of ['first', 'second']) {
-    await using stage = new Stage()
+    await using stage = new Stage(kept)
     stage.play(1, program)
-    const tab = stage.open(1, { size: { columns: 100, rows: 30 } })
-    await tab.shows('painted 30')
+    const [tab, back] = [stage.open(1, { size: { columns: 100, rows: 30 } }), stage.open(1, { size: { columns: 100, rows: 30 }, resume: before })]
+    for (const viewer of [tab, back]) {
+      await viewer.shows('painted 30')
+      expect(viewer.output.toString().startsWith(modes)).toBe(true)
+      expect(viewer.output.toString().split('painted 30').length).toBe(2)
+      expect(viewer.statuses[0]).toMatchObject({ reset: true, skipped: 0 })
+      expect(viewer.stream).not.toBe(before.stream)
+    }
+    before = { stream: tab.stream, offset: tab.offset }
   }
+})
+
+test('the modes of a terminal are kept as they change, and go with its sandbox', async () => {
+  await using on = await show(inDtach, "read -n 1; printf '\\033[?2004h\\033[?1003h'; read -n 1; printf '\\033[?1003l'; cat")
+  const kept = join(on.program.folder, 'terminals')
+  await using stage = new Stage(kept)
+  stage.play(1, on.program)
+  const tab = stage.open(1)
+  await tab.live()
+  const memory = new ModesMemory(kept)
+  const recalled = () => Buffer.from(memory.recall(1)).toString()
+  tab.type('x')
+  await until(() => recalled() === '\u001b[?2004h\u001b[?1003h', { what: 'the first modes' })
+  tab.type('x')
+  await until(() => recalled() === '\u001b[?2004h\u001b[?1003l', { what: 'the second modes' })
+  stage.hub.drop(1)
+  expect(recalled()).toBe('')
 })

@@ -16,6 +16,9 @@ export interface Status {
   offset: number
   skipped: number
   reset: boolean
+  end: number
+  seat: string
+  typed: number
   viewers: number
   state: 'connecting' | 'live' | 'ended'
 }
