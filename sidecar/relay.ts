@@ -9,6 +9,8 @@ const MAX_LINE_BYTES = 64 * 1024
 const MAX_CONNECTIONS = 32
 const LIFE_MS = 2000
 const DETAIL_CHARS = 200
+// A sandbox may tell a thousand states a second; the page needs a few.
+const PAUSE_MS = 200
 const SOCKET_UMASK = 0o117
 
 interface Peer {
@@ -103,8 +105,10 @@ export class Relay {
       const answer = await this.options.server.activity(notice).catch(() => undefined)
       const isDone = answer && (answer.ok || (answer.status >= 400 && answer.status < 429) || REVOKED_STATUSES.includes(answer.status))
       if (this.latest === notice && isDone) this.latest = undefined
-      if (isDone) tries = 0
-      else await Bun.sleep(Math.max(answer?.retryAfterMs ?? 0, backoffMs(tries++)))
+      if (isDone) {
+        tries = 0
+        await Bun.sleep(PAUSE_MS)
+      } else await Bun.sleep(Math.max(answer?.retryAfterMs ?? 0, backoffMs(tries++)))
     }
     this.sending = false
   }

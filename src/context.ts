@@ -198,7 +198,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))
       tasks.every('sweep', SWEEP_MS, async () => {
-        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), files instanceof FilesystemStorage ? files.sweep() : undefined])
+        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), files instanceof FilesystemStorage ? files.sweep() : undefined])
       })
       tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()

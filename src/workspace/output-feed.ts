@@ -75,7 +75,8 @@ export class OutputFeed {
       const newest = await this.deps.outputs.lastSeq(agentId)
       if (topic.cursor < 0) topic.cursor = newest
       if (reader.cursor < 0) reader.cursor = newest
-      if (reader.cursor > newest) {
+      // A position of the future, or one from before what is still remembered.
+      if (reader.cursor > newest || (reader.cursor < newest && reader.cursor < (await this.deps.outputs.forgottenSeq(agentId)))) {
         reader.cursor = newest
         reader.listener.resync(newest)
       }

@@ -13,7 +13,8 @@ import { ObjectRemovals } from './object-removals.ts'
 import type { Committed, OutputChange, OutputQuota } from './output-batch.ts'
 import { OutputCommits } from './output-commits.ts'
 import { type OutputTrouble, OutputTroubles } from './output-troubles.ts'
-import { type OutputFileRow, outputFiles } from './schema.ts'
+import { type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
+import { forgetTombstones } from './tombstones.ts'
 
 /** A whole file on its way in. */
 export interface IncomingFile {
@@ -117,6 +118,17 @@ export class Outputs {
   async lastSeq(agentId: number): Promise<number> {
     const [row] = await this.deps.db.execute<{ seq: number }>(sql`select coalesce(max(last_seq), 0)::float8 as seq from output_counters where agent_id = ${agentId}`)
     return row?.seq ?? 0
+  }
+
+  /** From which position on changes can be replayed: 0 unless older ones are forgotten. */
+  async forgottenSeq(agentId: number): Promise<number> {
+    const [row] = await this.deps.db.select({ seq: outputCounters.forgottenSeq }).from(outputCounters).where(eq(outputCounters.agentId, agentId))
+    return row?.seq ?? 0
+  }
+
+  /** Forgets files that were deleted long ago. */
+  forgetTombstones(now?: number): Promise<void> {
+    return forgetTombstones(this.deps.db, now)
   }
 
   /** Removes every object of a condemned agent. Rows go with the agent's row. */

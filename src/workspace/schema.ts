@@ -1,4 +1,5 @@
 // Tables of an agent's files: rows and tombstones in one sequence, and the counters that limit them.
+import { sql } from 'drizzle-orm'
 import { bigint, bigserial, index, integer, pgTable, text, timestamp, unique } from 'drizzle-orm/pg-core'
 import { agents } from '../agents/schema.ts'
 
@@ -21,7 +22,11 @@ export const outputFiles = pgTable(
     createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
     updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
   },
-  (table) => [unique('output_files_path').on(table.agentId, table.path), index('output_files_seq').on(table.agentId, table.seq)],
+  (table) => [
+    unique('output_files_path').on(table.agentId, table.path),
+    index('output_files_seq').on(table.agentId, table.seq),
+    index('output_files_tombstones').on(table.agentId, table.seq).where(sql`deleted_at is not null`),
+  ],
 )
 
 /** Counters of one agent's output; changed only in the transaction that changes a row. */
@@ -32,6 +37,8 @@ export const outputCounters = pgTable('output_counters', {
   lastSeq: bigint('last_seq', { mode: 'number' }).notNull().default(0),
   usedBytes: bigint('used_bytes', { mode: 'number' }).notNull().default(0),
   fileCount: integer('file_count').notNull().default(0),
+  /** The newest change that is remembered no more; positions before it cannot be replayed from. */
+  forgottenSeq: bigint('forgotten_seq', { mode: 'number' }).notNull().default(0),
 })
 
 /** Objects that no row needs any more; removed from storage after the row is gone. */

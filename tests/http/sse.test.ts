@@ -40,6 +40,27 @@ test.each(['garbage', '-1', '999999999', '1e3', '0x10', '９'])('the position %j
   await listener.end()
 })
 
+test('deleted files are forgotten after a day, and who asks from before that is told to start afresh', async () => {
+  const { outputs } = app.portal.context
+  for (const name of ['gone-1', 'gone-2', 'stays']) await box.upload(`tombs/${name}`, name)
+  const start = await outputs.lastSeq(box.agentId)
+  for (const name of ['gone-1', 'gone-2']) await box.remove(`tombs/${name}`)
+  await outputs.forgetTombstones()
+  const patient = listen(String(start))
+  await until(() => patient.changes.length === 2, { what: 'both removals' })
+  await patient.end()
+  await outputs.forgetTombstones(Date.now() + 25 * 60 * 60 * 1000)
+  expect(await outputs.changesAfter(box.agentId, start)).toEqual([])
+  const late = listen(String(start))
+  await until(() => late.heard.length > 0, { what: 'a first event' })
+  expect(late.heard[0]).toMatchObject({ event: 'resync', id: String(start + 2) })
+  const { seq } = (await box.upload('tombs/gone-1', 'again')).body
+  await until(() => late.changes.length > 0, { what: 'the change' })
+  expect(late.changes).toEqual([expect.objectContaining({ path: 'tombs/gone-1', seq })])
+  expect(seq).toBe(start + 3)
+  await late.end()
+})
+
 test('a listener that does not read costs little, is told to resync, and delays nobody', async () => {
   const { streams } = app.portal.context
   const reader = listen()

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { sha256Hex } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+
+setDefaultTimeout(30_000)
 
 let app: TestApp
 let alice: Person
@@ -148,9 +150,19 @@ test('a burst of two hundred changes reaches a listener whole, in order, and aga
   expect(events.map((event) => event.seq)).toEqual(Array.from({ length: 200 }, (_, at) => start + 1 + at))
 }, 30_000)
 
-test('a list of more than a thousand entries has further pages', async () => {
-  await Promise.all(Array.from({ length: 1200 }, (_, at) => upload(`many/${String(at).padStart(4, '0')}`, 'x')))
+test('a list of more than a thousand entries has further pages, for programs and for people', async () => {
+  const all = Array.from({ length: 1200 }, (_, at) => String(at).padStart(4, '0'))
+  await Promise.all(all.map((name) => upload(`many/${name}`, 'x')))
   const first = await list('many')
   const second = await list('many', first.next ?? '')
   expect([first.files.length, second.files.length, second.next]).toEqual([1000, 200, null])
+  expect([...first.files, ...second.files].map((file) => file.name)).toEqual(all)
+  const shown: string[] = []
+  let next: string | undefined = `/agents/${agentId}/output?path=many`
+  for (let pages = 0; next !== undefined && pages < 20; pages++) {
+    const html: string = String((await alice.ask('GET', next)).body)
+    shown.push(...[...html.matchAll(/title="(\d{4})"/g)].map(([, name = '']) => name))
+    next = /data-more="([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&')
+  }
+  expect(shown).toEqual(all)
 }, 30_000)
