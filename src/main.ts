@@ -1,6 +1,7 @@
 // The program: `serve` (default), `migrate up|down|status|seed`. Everything else is elsewhere.
 import { type Config, readConfig } from './config.ts'
 import { AppError, OperatorError } from './lib/errors.ts'
+import { redact } from './lib/logger.ts'
 import { runMigrate } from './migrate-command.ts'
 import { seedAdmin } from './seed.ts'
 import { startPortal } from './server.ts'
@@ -34,9 +35,13 @@ function usage(): number {
   return 2
 }
 
-process.on('unhandledRejection', (reason) =>
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', message: 'unhandled rejection', error: String(reason) })}\n`),
-)
+// A fault that nobody caught belongs to one request or one clock; everybody else's terminals go on. Rows are the truth, so nothing is lost by it.
+for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+  process.on(event, (reason: unknown) => {
+    const error = redact(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason))
+    process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level: 'error', message: `caught nowhere: ${event}`, error })}\n`)
+  })
+}
 
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),

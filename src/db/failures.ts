@@ -1,7 +1,8 @@
 // What a failure of PostgreSQL means for the person who waits.
 import { AppError } from '../lib/errors.ts'
 
-const UNREACHABLE = /^(ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EACCES|CONNECT|57P0[1-5]|08|53[034])/
+// Of the server's own codes: it goes down or comes up, lets nobody in (wrong password, no such database), has no room for us.
+const UNREACHABLE = /^(ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENET|EAI_|ENOTFOUND|EACCES|CONNECT|57P0[1-5]|08|28|3D000|53[034])/
 
 /** The sentence for a failure of the database itself; anything else (a broken constraint, a bug) comes back as it is. */
 export function translate(error: unknown): unknown {

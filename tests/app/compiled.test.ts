@@ -74,6 +74,7 @@ test.each([
   [['serve'], { JWT_SECRET: '' }, 1, 'JWT_SECRET is empty'],
   [['serve'], { JWT_SECRET: 'secret' }, 1, 'JWT_SECRET is a well-known value'],
   [['serve'], { JWT_SECRET: 'short' }, 1, 'JWT_SECRET is too short'],
+  [['serve'], { SECRET_KEYS: 'short' }, 1, 'SECRET_KEYS must hold 32-byte keys'],
   [['serve'], { API_GATEWAY_PORT: 'x' }, 1, 'API_GATEWAY_PORT must be a whole number'],
   [['serve'], { LOG_FORMAT: 'xml' }, 1, 'LOG_FORMAT must be one of json, console'],
   [['serve'], { RUNTIME: 'kubernetes' }, 1, 'RUNTIME=kubernetes'],

@@ -109,6 +109,12 @@ describe('framing', () => {
     expect((await raw('GET /health HTTP/1.1', host, `Content-Length: ${HIDDEN.length}`, '', HIDDEN)).statuses).toEqual([200])
   })
 
+  test('a body that is refused is not the next request either', async () => {
+    const refused = await raw('POST /api/auth/login HTTP/1.1', host, 'Content-Type: text/plain', `Content-Length: ${HIDDEN.length}`, '', HIDDEN)
+    expect(refused.statuses).toEqual([415])
+    expect((await raw('DELETE /api/nothing HTTP/1.1', host, `Content-Length: ${HIDDEN.length}`, '', HIDDEN)).statuses).toEqual([404])
+  })
+
   test('lines that end without a carriage return are no request', async () => {
     const answer = await rawHttp(app.portal.url, [`GET /health HTTP/1.1\n${host}\n\n`])
     expect(answer.statuses.every((status) => status >= 400)).toBe(true)

@@ -65,6 +65,7 @@ export class TestApp {
   constructor(
     public portal: Portal,
     readonly dataDir: string,
+    readonly databaseUrl: string,
     readonly restart: () => Promise<void>,
   ) {}
 
@@ -96,7 +97,7 @@ export async function startTestApp({ claudeBin = '/bin/bash', env = {} }: { clau
   const databaseUrl = await testDatabase()
   const config = readConfig({ API_GATEWAY_PORT: '0', INTERNAL_PORT: '0', DATA_DIR: dataDir, CLAUDE_BIN: claudeBin, RUNTIME: 'local', ...env })
   const start = () => startPortal(config, { logger: silentLogger, databaseUrl })
-  const app: TestApp = new TestApp(await start(), dataDir, async () => {
+  const app: TestApp = new TestApp(await start(), dataDir, databaseUrl, async () => {
     await app.portal.stop()
     app.portal = await start()
   })
