@@ -10,11 +10,23 @@ import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
 /** Columns that progress and activity may change. */
 export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
 
+const MAX_LISTED = 500
 const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
 
 /** Opens, finds and ends sessions; one per agent at a time. */
 export class Sessions {
-  constructor(private readonly deps: { db: Db; bus: Bus }) {}
+  private readonly listOf
+
+  constructor(private readonly deps: { db: Db; bus: Bus }) {
+    // Every page and many requests ask for it: its SQL is made once.
+    this.listOf = deps.db
+      .select()
+      .from(sessions)
+      .where(and(eq(sessions.userId, sql.placeholder('userId')), ne(sessions.status, 'deleted')))
+      .orderBy(desc(sessions.createdAt))
+      .limit(MAX_LISTED)
+      .prepare('sessions_of_user')
+  }
 
   /** The agent's session; a stopped or failed one begins anew, without one a row is made. Answers at once. */
   async open(agent: Agent, within: Within = (work) => this.deps.db.transaction(work)): Promise<{ session: SessionRow; isNew: boolean }> {
@@ -78,12 +90,7 @@ export class Sessions {
 
   /** The user's sessions, newest first. */
   async list(user: { id: number }): Promise<SessionRow[]> {
-    return this.deps.db
-      .select()
-      .from(sessions)
-      .where(and(eq(sessions.userId, user.id), ne(sessions.status, 'deleted')))
-      .orderBy(desc(sessions.createdAt))
-      .limit(500)
+    return this.listOf.execute({ userId: user.id })
   }
 
   /** Which of these agents should run now: those with a live session that are not condemned. */
