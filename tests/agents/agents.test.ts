@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
+import { sandboxTokens } from '../../src/agents/schema.ts'
+import { until } from '../../src/lib/until.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
 
 let app: TestApp
@@ -81,3 +84,16 @@ test('hostile names are shown as they are', async () => {
   expect(page).toContain('&lt;img src=x')
   await alice.ask('DELETE', `/api/agents/${id}`)
 })
+
+test('an agent that is deleted while it starts leaves no sandbox, no token and no row', async () => {
+  const { agents, runtime } = app.portal.context
+  for (let round = 0; round < 3; round++) {
+    const id = await alice.createAgent('Short-lived')
+    expect((await alice.ask('POST', '/api/sessions', { agent_id: id })).status).toBe(201)
+    expect((await alice.ask('DELETE', `/api/agents/${id}`)).status).toBe(204)
+    expect((await alice.ask('POST', '/api/sessions', { agent_id: id })).status).toBe(404)
+    await until(async () => !(await agents.condemned()).some((agent) => agent.id === id), { timeoutMs: 30_000, what: 'the end of the row' })
+    expect((await runtime.list()).filter((state) => state.agentId === id && state.phase !== 'absent')).toEqual([])
+    expect((await app.portal.context.database.db.select().from(sandboxTokens).where(eq(sandboxTokens.agentId, id))).length).toBe(0)
+  }
+}, 100_000)

@@ -65,3 +65,11 @@ test('a session is opened once, and the repeat says so as the first time', async
   const plain = await alice.ask<{ session_id: string; is_new: boolean }>('POST', '/api/sessions', { agent_id: id })
   expect({ status: plain.status, isNew: plain.body.is_new, id: plain.body.session_id }).toEqual({ status: 200, isNew: false, id: first.body.session_id })
 })
+
+test('fifty who open one agent’s session at once get one session', async () => {
+  const { id } = (await alice.ask<Made>('POST', '/api/agents', { name: 'Crowded' })).body
+  const answers = await Promise.all(Array.from({ length: 50 }, () => alice.ask<{ session_id: string }>('POST', '/api/sessions', { agent_id: id })))
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(49)
+  expect(new Set(answers.map(({ body }) => body.session_id)).size).toBe(1)
+}, 30_000)
