@@ -25,24 +25,22 @@ export class Tenancy {
   private constructor(
     readonly portal: PortalProcess,
     readonly internalUrl: string,
+    readonly dataDir: string,
   ) {}
 
-  /** Starts a portal whose agents are shells. */
-  static async start(): Promise<Tenancy> {
+  /** Starts a portal whose agents are shells; its data may lie in a folder that is there already. */
+  static async start(dataDir?: string): Promise<Tenancy> {
     const internalPort = freePort()
     // Behind a proxy, so that everybody comes with an address of their own.
-    const portal = await PortalProcess.start({ INTERNAL_PORT: String(internalPort), CLAUDE_BIN: '/bin/bash', RUNTIME: 'local', LOG_LEVEL: 'info', TRUSTED_PROXIES: '127.0.0.1' })
+    const env = { INTERNAL_PORT: String(internalPort), CLAUDE_BIN: '/bin/bash', RUNTIME: 'local', LOG_LEVEL: 'info', TRUSTED_PROXIES: '127.0.0.1' }
+    const portal = await PortalProcess.start({ ...env, ...(dataDir ? { DATA_DIR: dataDir } : {}) })
     const token = await portal.signIn('admin', portal.adminPassword)
     await portal.ask(token, 'PUT', '/api/admin/settings/registration_mode', { value: 'open' })
-    return new Tenancy(portal, `http://127.0.0.1:${internalPort}`)
+    return new Tenancy(portal, `http://127.0.0.1:${internalPort}`, dataDir ?? join(portal.dataDir, 'data'))
   }
 
   get url(): string {
     return this.portal.url
-  }
-
-  get dataDir(): string {
-    return join(this.portal.dataDir, 'data')
   }
 
   /** A new person with an agent. */
