@@ -135,6 +135,8 @@ export interface AgentFormModel {
   id?: number
   /** Version that was read; a save on top of another one is refused. */
   version?: number
+  /** Of a new agent: however often this very form is sent, one agent is made. */
+  requestKey?: string
   values: {
     name: string
     description: string

@@ -1,5 +1,6 @@
 // Between the agent form and the service: fields to input, rows to fields.
 import type { AgentFormModel, FieldErrors } from '../../views/model.ts'
+import { randomToken, sha256Hex } from '../lib/crypto.ts'
 import { invalidFields } from '../lib/errors.ts'
 import type { Limits } from '../settings/settings.ts'
 import type { Agent } from './agents.ts'
@@ -25,6 +26,7 @@ export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel
   return {
     id: agent?.id,
     version: agent?.version,
+    requestKey: agent ? undefined : randomToken(12),
     values: {
       name: agent?.name ?? '',
       description: agent?.description ?? '',
@@ -79,6 +81,11 @@ export function inputOf(fields: FormFields): AgentInput & { name: string } {
       custom_envs: envRows(fields).map(({ key, value, secret }) => ({ key, secret, value: secret && value === '' ? undefined : value })),
     },
   }
+}
+
+/** Names the sending of a form: a double click sends the same, a changed form under the same key is another request. */
+export function requestKeyOf({ request_key: key, ...fields }: FormFields): string | null {
+  return typeof key === 'string' && /^[\w-]{8,64}$/.test(key) ? `${key}.${sha256Hex(JSON.stringify(fields))}` : null
 }
 
 function envRows(fields: FormFields): { key: string; value: string; secret: boolean }[] {

@@ -16,18 +16,20 @@ import { parseId } from '../lib/ids.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Logins } from '../users/logins.ts'
+import type { Repeats } from '../users/repeats.ts'
 import type { UserRow } from '../users/schema.ts'
 import { levelOf, SHOWN } from '../workspace/levels.ts'
 import type { OutputFeed } from '../workspace/output-feed.ts'
 import type { Outputs } from '../workspace/outputs.ts'
 import type { Listing } from '../workspace/routes.ts'
 import type { Agent, Agents } from './agents.ts'
-import { type FormFields, formAgain, formOf, inputOf } from './form.ts'
+import { type FormFields, formAgain, formOf, inputOf, requestKeyOf } from './form.ts'
 import type { Lists } from './lists.ts'
 import { stageOf } from './stage.ts'
 
 interface Deps {
   agents: Agents
+  repeats: Repeats
   sessions: Sessions
   settings: Settings
   lists: Lists
@@ -68,7 +70,7 @@ function showPages({ agents, sessions, lists, listing, outputs, frames, logins, 
     })
 }
 
-function formPages({ agents, sessions, settings, lists, frames, logins, edge }: Deps) {
+function formPages({ agents, repeats, sessions, settings, lists, frames, logins, edge }: Deps) {
   const show = async (user: UserRow, agent: Agent | undefined, again?: { fields: FormFields; error: AppError }) => {
     const [list, limits] = await Promise.all([lists.of(user, agent?.id), settings.limits(user.id)])
     const blank = formOf(agent, limits)
@@ -83,9 +85,14 @@ function formPages({ agents, sessions, settings, lists, frames, logins, edge }: 
       '/agents',
       async ({ user, body }) => {
         try {
-          const agent = await agents.create(user, inputOf(body))
-          await sessions.open(agent)
-          return redirect(`/agents/${agent.id}`)
+          const sending = { user, key: requestKeyOf(body), operation: 'POST /agents', body: {}, wait: true }
+          const { id } = await repeats.once(
+            sending,
+            (within) => agents.create(user, inputOf(body), within),
+            (agent) => ({ id: agent.id }),
+          )
+          await sessions.open(await agents.owned(user, id))
+          return redirect(`/agents/${id}`)
         } catch (error) {
           if (error instanceof AppError && error.kind !== 'unavailable') return show(user, undefined, { fields: body, error })
           throw error

@@ -13,6 +13,8 @@ export interface Repeatable {
   /** Names what is done, for example `POST /api/agents`. */
   operation: string
   body: unknown
+  /** Waits for the first one while it runs, instead of being told so: for people, who sent it by a double click. */
+  wait?: boolean
 }
 
 const KEY = /^[\x21-\x7e]{1,200}$/
@@ -34,6 +36,7 @@ export class Repeats {
     const mark = { userId: user.id, key, operation, bodySha256: sha256Hex(JSON.stringify(body)) }
     const within: Within = (work) =>
       this.db.transaction(async (tx) => {
+        await this.turn(tx, request)
         const first = await this.first(tx, mark)
         if (first) throw new Repeated(first.answer)
         const result = await work(tx)
@@ -53,9 +56,15 @@ export class Repeats {
     await this.db.delete(repeatedRequests).where(lt(repeatedRequests.createdAt, new Date(Date.now() - KEPT_MS)))
   }
 
-  private async first(tx: Transaction, { userId, key, operation, bodySha256 }: { userId: number; key: string; operation: string; bodySha256: string }) {
-    const [{ mine } = { mine: false }] = await tx.execute<{ mine: boolean }>(sql`select pg_try_advisory_xact_lock(hashtextextended(${`repeat ${userId} ${key}`}, 0)) as mine`)
+  // Held to the end of the transaction.
+  private async turn(tx: Transaction, { user, key, wait = false }: Repeatable): Promise<void> {
+    const name = sql`hashtextextended(${`repeat ${user.id} ${key}`}, 0)`
+    if (wait) return void (await tx.execute(sql`select pg_advisory_xact_lock(${name})`))
+    const [{ mine } = { mine: false }] = await tx.execute<{ mine: boolean }>(sql`select pg_try_advisory_xact_lock(${name}) as mine`)
     if (!mine) throw new AppError('conflict', 'in_progress', 'The first request with this key is still running. Ask again in a moment.', { retryAfterS: 1 })
+  }
+
+  private async first(tx: Transaction, { userId, key, operation, bodySha256 }: { userId: number; key: string; operation: string; bodySha256: string }) {
     const [row] = await tx
       .select()
       .from(repeatedRequests)

@@ -73,3 +73,22 @@ test('fifty who open one agent’s session at once get one session', async () =>
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(49)
   expect(new Set(answers.map(({ body }) => body.session_id)).size).toBe(1)
 }, 30_000)
+
+test('a form that is sent by a double click makes one agent, and a changed one another', async () => {
+  const carla = await app.as('carla')
+  const page = String((await carla.ask('GET', '/agents/new', undefined, { accept: 'text/html' })).body)
+  const key = /name="request_key" value="([\w-]+)"/.exec(page)?.[1] ?? ''
+  const send = (name: string) =>
+    fetch(`${app.portal.url}/agents`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { authorization: `Bearer ${carla.token}` },
+      body: new URLSearchParams({ request_key: key, name }),
+    }).then((answer) => ({ status: answer.status, location: answer.headers.get('location') }))
+  const clicks = await Promise.all([send('Clicked'), send('Clicked'), send('Clicked')])
+  for (const click of clicks) expect(click).toEqual({ status: 303, location: clicks[0]?.location ?? '' })
+  expect(await send('Clicked')).toEqual(clicks[0] as (typeof clicks)[0])
+  const other = await send('Another')
+  expect({ status: other.status, same: other.location === clicks[0]?.location }).toEqual({ status: 303, same: false })
+  expect((await carla.ask<{ agents: unknown[] }>('GET', '/api/agents')).body.agents).toHaveLength(2)
+}, 30_000)

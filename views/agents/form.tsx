@@ -23,6 +23,7 @@ export function AgentFormPage({ frame, viewer, list, form }: FormPageProps) {
     <Shell frame={frame} title={title} viewer={viewer} list={list} section="agent">
       <form class="panel" aria-label={title} method="post" action={isNew ? '/agents' : `/agents/${form.id}`} novalidate x-data="agentForm" data-guard>
         {form.version === undefined ? '' : <input type="hidden" name="version" value={String(form.version)} />}
+        {form.requestKey === undefined ? '' : <input type="hidden" name="request_key" value={form.requestKey} />}
         <Bar form={form} title={title} />
         <div class="page">
           <div class="page-inner split form">
