@@ -46,6 +46,9 @@ interface Deps {
 const FORM = t.Record(t.String(), t.Union([t.String(), t.Array(t.String())]))
 const LIST_EVERY_MS = 5000
 const BATCH_MS = 250
+// A level that takes long to draw is drawn less often: an open page costs at most a tenth of the time, and waits two seconds at most.
+const PAUSE_PER_COST = 9
+const MAX_BATCH_MS = 2000
 
 /** Workbench, form and actions. */
 export function agentPages(deps: Deps) {
@@ -160,6 +163,7 @@ class LivePage {
   private pendingOutput = new Set<string>()
   private timer?: ReturnType<typeof setTimeout>
   private lastOutputAt = Number.NEGATIVE_INFINITY
+  private outputPauseMs = BATCH_MS
 
   constructor(
     private readonly deps: Deps,
@@ -215,7 +219,7 @@ class LivePage {
   // The first change goes out at once, a storm at most four times a second.
   private outputChanged(paths: string[]): void {
     for (const path of paths) this.pendingOutput.add(path)
-    const wait = Math.max(0, this.lastOutputAt + BATCH_MS - performance.now())
+    const wait = Math.max(0, this.lastOutputAt + this.outputPauseMs - performance.now())
     this.timer ??= setTimeout(() => {
       this.timer = undefined
       this.lastOutputAt = performance.now()
@@ -228,6 +232,7 @@ class LivePage {
   private async sendOutput(arrived: Set<string>): Promise<void> {
     const { agents, listing } = this.deps
     if (this.agentId === undefined) return
+    const began = performance.now()
     try {
       const agent = await agents.owned(this.user, this.agentId)
       const level = levelOf(agent.id, await listing(agent, '', { limit: SHOWN }), arrived)
@@ -235,6 +240,7 @@ class LivePage {
     } catch {
       // @NOTE the next change or the next load of the page shows it.
     }
+    this.outputPauseMs = Math.min(MAX_BATCH_MS, Math.max(BATCH_MS, PAUSE_PER_COST * (performance.now() - began)))
   }
 
   private send(parts: string[]): void {

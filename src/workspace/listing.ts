@@ -1,5 +1,5 @@
 // One level of an agent's output as folders and files, in pages.
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import type { Db } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
@@ -28,7 +28,8 @@ export interface OutputPage {
 
 const PAGE = 1000
 
-type Row = { name: string; folder: boolean; size: number; files: number; updated: string; seq: number }
+type Totals = { files: number; bytes: number }
+type Row = { name: string; folder: boolean; size: number; files: number; updated: string; seq: number; total_files: number; total_bytes: number }
 
 /** Folders first, then files, each by byte order of the name; at most `limit` entries after the cursor. */
 export async function listOutput(db: Db, agent: Agent, folder: string, { after, limit = PAGE }: { after?: string; limit?: number } = {}): Promise<OutputPage> {
@@ -36,16 +37,26 @@ export async function listOutput(db: Db, agent: Agent, folder: string, { after, 
   const [afterKind, afterName] = parseCursor(after)
   const below = folder === '' ? sql`true` : sql`path >= ${prefix} and path < ${`${folder}0`}`
   const skip = [...prefix].length
-  const levels = sql`select substr(path, ${skip + 1}::int) as rest, size, updated_at, seq from output_files where agent_id = ${agent.id} and deleted_at is null and ${below}`
+  const files = sql`select substr(path, ${skip + 1}::int) as rest, size, updated_at, seq from output_files where agent_id = ${agent.id} and deleted_at is null and ${below}`
+  // One pass over the files gives entries and totals.
   const rows = await db.execute<Row>(sql`
-    select name, folder, sum(size)::float8 as size, count(*)::int as files, max(updated_at)::text as updated, max(seq)::float8 as seq
-    from (select split_part(rest, '/', 1) as name, position('/' in rest) > 0 as folder, size, updated_at, seq from (${levels}) l) e
+    select name, folder, size, files, updated::text as updated, seq, total_files, total_bytes from (
+      select name, folder, sum(size)::float8 as size, count(*)::int as files, max(updated_at) as updated, max(seq)::float8 as seq,
+        (sum(count(*)) over ())::int as total_files, (sum(sum(size)) over ())::float8 as total_bytes
+      from (select split_part(rest, '/', 1) as name, position('/' in rest) > 0 as folder, size, updated_at, seq from (${files}) f) e group by name, folder) level
     where (case when folder then 0 else 1 end, name collate "C") > (${afterKind}::int, ${afterName} collate "C")
-    group by name, folder order by folder desc, name collate "C" limit ${limit + 1}`)
-  const [totals] = await db.execute<{ files: number; bytes: number }>(sql`select count(*)::int as files, coalesce(sum(size), 0)::float8 as bytes from (${levels}) l`)
+    order by folder desc, name collate "C" limit ${limit + 1}`)
   const entries = [...rows].slice(0, limit).map((row) => toEntry(row, prefix))
   const last = entries.at(-1)
-  return { folder, entries, next: rows.length > limit && last ? cursorOf(last) : undefined, totalFiles: totals?.files ?? 0, totalBytes: totals?.bytes ?? 0 }
+  const [first] = rows
+  const totals = first ? { files: first.total_files, bytes: first.total_bytes } : await totalsOf(db, files)
+  return { folder, entries, next: rows.length > limit && last ? cursorOf(last) : undefined, totalFiles: totals.files, totalBytes: totals.bytes }
+}
+
+// Behind the last entry there is no row to tell them.
+async function totalsOf(db: Db, files: SQL): Promise<Totals> {
+  const [totals] = await db.execute<Totals>(sql`select count(*)::int as files, coalesce(sum(size), 0)::float8 as bytes from (${files}) f`)
+  return totals ?? { files: 0, bytes: 0 }
 }
 
 function toEntry(row: Row, prefix: string): OutputEntry {
