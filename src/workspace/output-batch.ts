@@ -74,9 +74,10 @@ async function locked(tx: Transaction, agentId: number): Promise<Counters | unde
 }
 
 async function begun(tx: Transaction, agentId: number): Promise<Counters> {
-  await tx.insert(outputCounters).values({ agentId }).onConflictDoNothing()
+  await tx.execute(sql`insert into output_counters (agent_id) select id from agents where id = ${agentId}::bigint and deleted_at is null on conflict do nothing`)
   const counters = await locked(tx, agentId)
-  if (!counters) throw new Error('an agent has no counters')
+  // A sandbox may outlive its agent for a moment.
+  if (!counters) throw new AppError('unauthorized', 'invalid_token', 'This sandbox belongs to an agent that is gone.')
   return counters
 }
 

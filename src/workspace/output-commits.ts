@@ -51,13 +51,13 @@ export class OutputCommits {
   }
 
   private settle(agentId: number, batch: Waiting[], outcomes: Outcome[]): void {
-    let newest = 0
+    const changed = outcomes.filter((outcome): outcome is Committed => !(outcome instanceof AppError) && outcome.changed)
+    // Those who watch are told first: they wait, the senders go on by themselves.
+    if (changed.length > 0) this.announce(agentId, Math.max(...changed.map(({ seq }) => seq)))
     batch.forEach((item, at) => {
       const outcome = outcomes[at]
-      if (!outcome || outcome instanceof AppError) return item.reject(outcome ?? new Error('a change had no outcome'))
-      if (outcome.changed) newest = Math.max(newest, outcome.seq)
-      item.resolve(outcome)
+      if (!outcome || outcome instanceof AppError) item.reject(outcome ?? new Error('a change had no outcome'))
+      else item.resolve(outcome)
     })
-    if (newest > 0) this.announce(agentId, newest)
   }
 }

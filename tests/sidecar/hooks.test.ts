@@ -119,6 +119,14 @@ test('callers that send nonsense, too much or nothing, or come in crowds, cost l
   await mirror.inStep()
 })
 
+test('a storm of states reaches the server as a few, the last one among them', async () => {
+  await using mirror = await startMirror()
+  const { activities } = mirror.receiver
+  for (let state = 0; state < 100; state++) await line(mirror.socket, JSON.stringify({ event: 'PreToolUse', detail: `tool ${state}` }))
+  await until(() => activities.at(-1)?.detail === 'tool 99', { what: 'the last state' })
+  expect(activities.length).toBeLessThan(50)
+})
+
 test('a link or a folder where the socket should be is not followed, and the mirror works without', async () => {
   await using mirror = new Mirror()
   writeFileSync(join(mirror.folder, 'victim'), 'mine', { mode: 0o644 })

@@ -184,6 +184,21 @@ test('who adds an identity to the token is refused', async () => {
   expect(total).toBe(0)
 })
 
+test('a token that was good a moment ago opens nothing once its sandbox starts anew, or its agent is gone', async () => {
+  const { agents } = app.portal.context
+  const erin = await app.as('erin')
+  for (const end of ['restart', 'delete']) {
+    const old = await Sandbox.of(app, erin, end)
+    expect((await old.upload('early', end)).status).toBe(201)
+    const agent = await agents.present(old.agentId)
+    if (!agent) throw new Error('no agent')
+    if (end === 'restart') await agents.nextGeneration(agent)
+    else await agents.delete(agent)
+    await until(async () => (await old.upload('late', `${Math.random()}`)).status === 401, { timeoutMs: 5000, what: 'a refused token' })
+    expect(await old.remove('early')).toMatchObject({ status: 401, body: { error: { code: 'invalid_token' } } })
+  }
+})
+
 test('a folder of ten thousand files is removed whole, and the counters agree', async () => {
   const { database, outputs, agents } = app.portal.context
   const dora = await app.as('dora')
