@@ -22,6 +22,7 @@ import { LocalRuntime } from './runtime/local/adapter.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { installationSecrets } from './secrets.ts'
 import { AgentStatuses } from './sessions/agent-statuses.ts'
+import { Idleness } from './sessions/idleness.ts'
 import { Lease } from './sessions/lease.ts'
 import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
@@ -143,7 +144,9 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const terminalAnswers = (agent: Agent, timeoutMs: number) =>
     hub.answers({ agentId: agent.id, find: () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id }) }, timeoutMs)
   const starter = new SandboxStarter({ agents, sessions, settings, runtime, terminalAnswers, tasks, logger, internalUrl: () => internal.url })
-  const reconciler = disposing.use(new Reconciler({ agents, sessions, outputs, runtime, starter, bus, tasks, logger, isLeader: () => lease.isLeader() }))
+  const reconciler = disposing.use(
+    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings }), bus, tasks, logger, isLeader: () => lease.isLeader() }),
+  )
 
   const assets = new Assets()
   const owned = disposing.move()

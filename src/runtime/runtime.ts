@@ -53,6 +53,8 @@ export interface SandboxState {
   /** Why it failed, as a sentence with a next step. */
   reason?: string
   startedAt?: Date
+  /** When its terminal last moved, in or out, where the adapter can see that; some seconds late. */
+  activeAt?: Date
   /** A visible warning that goes with it, for example that isolation is off. */
   warning?: string
 }

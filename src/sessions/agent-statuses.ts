@@ -15,7 +15,8 @@ export function agentState(session: SessionRow | undefined): AgentState {
     case 'running':
       return session.activity === 'working' || session.activity === 'needs-you' ? session.activity : 'running'
     case 'idle':
-      return 'idle'
+      // An open question stays one, however long ago it was asked.
+      return session.activity === 'needs-you' ? 'needs-you' : 'idle'
     case 'failed':
       return 'failed'
     default:

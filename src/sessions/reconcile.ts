@@ -7,6 +7,7 @@ import type { Tasks } from '../lib/tasks.ts'
 import type { Runtime, SandboxState } from '../runtime/runtime.ts'
 import { agentPrefix } from '../storage/keys.ts'
 import type { Outputs } from '../workspace/outputs.ts'
+import type { Idleness } from './idleness.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import type { SandboxStarter } from './starter.ts'
@@ -21,6 +22,7 @@ interface Deps {
   outputs: Outputs
   runtime: Runtime
   starter: SandboxStarter
+  idleness: Idleness
   bus: Bus
   tasks: Tasks
   logger: Logger
@@ -97,6 +99,7 @@ export class Reconciler {
     if (session.status === 'creating') return this.deps.starter.begin(agent, session, state)
     const alive = state.phase === 'ready' && state.generation === agent.generation
     if (!alive) await this.heal(agent, session, state)
+    else await this.deps.idleness.look(session, state)
   }
 
   // A sandbox that ended by itself comes back; one that ends again and again is left down with its reason.

@@ -1,5 +1,5 @@
 // Sessions: what each agent should be doing, as rows. The reconcile loop makes it so.
-import { and, desc, eq, inArray, isNull, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, isNull, lte, ne, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -126,14 +126,20 @@ export class Sessions {
     })
   }
 
-  /** Somebody typed. */
+  /** Somebody typed, or the terminal wrote. News only where that ends an idle time. */
   async noteInput(agentId: number): Promise<void> {
-    const [row] = await this.deps.db
+    const { db } = this.deps
+    const rows = await db
       .update(sessions)
-      .set({ lastActive: new Date(), status: sql`case when ${sessions.status} = 'idle' then 'running' else ${sessions.status} end` })
+      .set({ lastActive: new Date() })
       .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])))
-      .returning()
-    if (row) await this.announced(row)
+      .returning({ id: sessions.id, status: sessions.status })
+    for (const row of rows) if (row.status === 'idle') await this.change(row, ['idle'], { status: 'running' })
+  }
+
+  /** Marks a running session as idle unless something has happened since `quietSince`. */
+  async markIdle(session: Pick<SessionRow, 'id'>, quietSince: Date): Promise<void> {
+    await this.set(and(eq(sessions.id, session.id), eq(sessions.status, 'running'), lte(sessions.lastActive, quietSince)), { status: 'idle' })
   }
 
   private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {

@@ -30,6 +30,8 @@ export const SETTINGS = {
   default_memory_limit_mb: { builtIn: 4096, perUser: true, problem: wholeNumber(256, 1024 * 1024) },
   max_cpu_limit: { builtIn: 8, perUser: true, problem: decimal(0.1, 256) },
   max_memory_limit_mb: { builtIn: 16_384, perUser: true, problem: wholeNumber(256, 1024 * 1024) },
+  /** How long nothing may happen at an agent before its list shows it as idle. */
+  idle_after_seconds: { builtIn: 1800, perUser: false, problem: wholeNumber(1, 30 * 24 * 3600) },
   pids_limit: { builtIn: 512, perUser: true, problem: wholeNumber(32, 32_768) },
   output_max_bytes: { builtIn: 10 * 1024 ** 3, perUser: true, problem: wholeNumber(0, 2 ** 50) },
   output_max_files: { builtIn: 100_000, perUser: true, problem: wholeNumber(0, 10_000_000) },

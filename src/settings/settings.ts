@@ -56,6 +56,11 @@ export class Settings {
     }
   }
 
+  /** After how much quiet an agent counts as idle. */
+  async idleAfterMs(): Promise<number> {
+    return Number((await this.read(['idle_after_seconds'])).idle_after_seconds) * 1000
+  }
+
   async systemInstructions(): Promise<string> {
     return String((await this.read(['agent_system_instructions'])).agent_system_instructions)
   }

@@ -143,6 +143,16 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     )
   })
 
+  test('a bomb of processes goes off in its own sandbox only, which can be stopped', async () => {
+    await inside.start(4, { resources: { cpuLimit: 1, memoryLimitBytes: 256 * 1024 ** 2, pidsLimit: 40 } })
+    await inside.ask(4, 'for i in $(seq 200); do sleep 60 & done; true')
+    const mark = Number(readFileSync(join(inside.folders(4).hidden, 'sandbox'), 'utf8').split(' ')[0])
+    expect(descendants(mark).length).toBeLessThan(60)
+    expect((await run('echo well')).out).toBe('well')
+    await inside.runtime.stop({ userId: 1, agentId: 4 })
+    expect(lives(mark)).toBe(false)
+  })
+
   test('loses everything that it left running when it is stopped', async () => {
     await inside.start(3)
     await inside.ask(3, 'setsid sh -c "trap \'\' TERM HUP; exec -a sac-left-behind sleep 1000" >/dev/null 2>&1 & sleep 0.1')

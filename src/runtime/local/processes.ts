@@ -63,6 +63,16 @@ function statFields(pid: number): string[] | undefined {
   }
 }
 
+/** The processes that this one started. */
+export function childrenOf(pid: number): ProcessMark[] {
+  try {
+    const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+    return pids.flatMap((child) => markOf(Number(child)) ?? [])
+  } catch {
+    return []
+  }
+}
+
 /** Parent of a process, for building the tree. */
 export function parentOf(pid: number): number | undefined {
   const fields = statFields(pid)

@@ -33,6 +33,8 @@ export class Sidecars {
       if (note.internalUrl === url) return
       await endProcess(note)
     }
+    // Ended meanwhile: a sidecar of a sandbox that has gone would have nobody to end it.
+    if (this.keeping.get(name) !== state) return
     if (performance.now() >= state.notBefore && !this.disposed) this.spawn(folders, name, state, url)
   }
 
