@@ -63,19 +63,31 @@ export class LocalRuntime implements Runtime {
   }
 
   probe(): Promise<Probe> {
-    this.probed ??= probe({ dataDir: this.options.dataDir, allowOpen: this.options.allowUnsandboxed, ways: this.options.isolations })
+    const { dataDir, allowUnsandboxed: allowOpen, isolations: ways } = this.options
+    if (!this.probed) {
+      const looking = probe({ dataDir, allowOpen, ways })
+      this.probed = looking
+      // What could not be found out, or was not allowed, is looked at again: an operator may have changed it.
+      const forget = () => {
+        if (this.probed === looking) this.probed = undefined
+      }
+      looking.then((found) => found.ok || forget(), forget)
+    }
     return this.probed
   }
 
   async start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
+    await this.bringUp(spec, progress, signal).catch((error: unknown) => {
+      throw asDiskFull(error) ?? error
+    })
+  }
+
+  private async bringUp(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
     const folders = foldersOf(this.sandboxes, spec)
     const isUp = async () => readNote(folders)?.generation === spec.generation && (await this.state(spec)).phase === 'ready'
     if (await isUp()) return
     const able = await this.probe()
-    if (!able.ok) {
-      this.probed = undefined
-      throw new AppError('unavailable', 'no_sandbox', able.reason)
-    }
+    if (!able.ok) throw new AppError('unavailable', 'no_sandbox', able.reason)
     const { cpuLimit, memoryLimitBytes } = spec.resources
     progress({ step: 'scheduling', detail: `On this machine, ${cpuLimit} CPU and ${Math.round(memoryLimitBytes / 1024 ** 2)} MiB` })
     progress({ step: 'image', detail: 'Claude Code' })
@@ -151,17 +163,14 @@ export class LocalRuntime implements Runtime {
   }
 
   private async launch(folders: SandboxFolders, spec: SandboxSpec, claude: string, isolation: Isolation | undefined): Promise<void> {
-    try {
-      // Whatever an earlier start left behind, even one that no row remembers.
-      await this.end(spec)
-      const files = await agentFiles(this.options.dataDir)
-      const { joinFiles, missing } = makeLimits(this.groupOf(spec), spec.resources)
-      if (missing.length > 0) this.options.logger.warn('this machine does not let us limit a sandbox', { agentId: spec.agentId, missing })
-      const launch = { folders, spec, files, claude, sidecar: this.options.sidecarBin, joinFiles, countsProcesses: !missing.some((name) => name.startsWith('pids')) }
-      await (isolation ? launchIsolated(launch, isolation) : launchOpen(launch))
-    } catch (error) {
-      throw asDiskFull(error) ?? error
-    }
+    // Whatever an earlier start left behind, even one that no row remembers.
+    await this.end(spec)
+    const files = await agentFiles(this.options.dataDir)
+    const { joinFiles, missing } = makeLimits(this.groupOf(spec), spec.resources)
+    if (missing.length > 0) this.options.logger.warn('this machine does not let us limit a sandbox', { agentId: spec.agentId, missing })
+    const countsProcesses = !missing.some((name) => name.startsWith('pids'))
+    const launch = { folders, spec, files, claude, sidecar: this.options.sidecarBin, joinFiles, countsProcesses }
+    await (isolation ? launchIsolated(launch, isolation) : launchOpen(launch))
     this.limits.set(keyOf(spec), spec.resources)
     this.alive.set(keyOf(spec), { userId: spec.userId, agentId: spec.agentId })
     await this.sidecars.ensure(folders, keyOf(spec))

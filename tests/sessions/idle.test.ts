@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { until } from '../../src/lib/until.ts'
+import { Idleness } from '../../src/sessions/idleness.ts'
+import type { SessionRow } from '../../src/sessions/schema.ts'
+import { waysHere } from '../runtime/machine.ts'
+import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+
+setDefaultTimeout(60_000)
+const { ways, missing } = await waysHere()
+const skip = ways.length === 0
+const named = (name: string) => (missing ? `${name} (${missing})` : name)
+
+let app: TestApp
+let mira: Person
+let agentId: number
+beforeAll(async () => {
+  app = await startTestApp()
+  mira = await app.as('mira')
+  agentId = await mira.createAgent()
+  if (!skip) await mira.startAgent(agentId)
+})
+afterAll(() => app[Symbol.asyncDispose]())
+
+const listed = async () => (await mira.ask<{ statuses: { agent_id: number; status: string }[] }>('GET', '/api/agent-statuses')).body.statuses[0]?.status
+const row = async () => (await app.portal.context.sessions.ofAgent(agentId)) as SessionRow
+const becomes = (status: string) => until(async () => (await row()).status === status, { timeoutMs: 15_000, what: `the session ${status}` })
+/** As if the last sign of life had been that long ago. */
+const aged = async (minutes: number): Promise<SessionRow> => ({
+  ...(await row()),
+  lastActive: new Date(Date.now() - minutes * 60_000),
+  updatedAt: new Date(Date.now() - minutes * 60_000),
+})
+
+test.skipIf(skip)(named('an agent at which nothing happens becomes idle, in the list and on the bus; an event of its hooks or a key wakes it'), async () => {
+  const { settings, sessions, bus } = app.portal.context
+  const heard: string[] = []
+  const off = bus.subscribe((event) => event.kind === 'session.changed' && void sessions.ofAgent(agentId).then((session) => session && heard.push(session.status)))
+  expect(await listed()).toBe('running')
+  await settings.set('idle_after_seconds', 1, undefined)
+  await becomes('idle')
+  expect(await listed()).toBe('idle')
+  await until(() => heard.includes('idle'), { what: 'news of it' })
+  await settings.set('idle_after_seconds', 3600, undefined)
+  await sessions.noteActivity(agentId, 'working', 'reads a file')
+  expect((await row()).status).toBe('running')
+  expect(await listed()).toBe('working')
+
+  await sessions.change(await row(), ['running'], { status: 'idle', activity: null })
+  heard.length = 0
+  await sessions.noteInput(agentId)
+  expect((await row()).status).toBe('running')
+  await until(() => heard.includes('running'), { what: 'news of it' })
+  off()
+})
+
+test.skipIf(skip)(named('what a terminal wrote counts: it keeps an agent from idling and wakes an idle one'), async () => {
+  const { settings, sessions, runtime } = app.portal.context
+  await settings.set('idle_after_seconds', 600, undefined)
+  const idleness = new Idleness({ sessions, settings })
+  await idleness.look(await aged(20), { activeAt: new Date(Date.now() - 60_000) })
+  expect((await row()).status).toBe('running')
+  await app.portal.context.database.db.execute(`update sessions set last_active = now() - interval '20 minutes' where agent_id = ${agentId}`)
+  await idleness.look(await row(), { activeAt: new Date(Date.now() - 19 * 60_000) })
+  expect((await row()).status).toBe('idle')
+  await idleness.look(await row(), { activeAt: new Date(Date.now() - 60_000) })
+  expect((await row()).status).toBe('idle')
+  await idleness.look(await aged(5), { activeAt: new Date() })
+  expect((await row()).status).toBe('running')
+  // The local runtime sees when a terminal moved without reading along.
+  const state = await runtime.state({ userId: (await row()).userId, agentId })
+  expect(Math.abs(Date.now() - (state.activeAt?.getTime() ?? 0))).toBeLessThan(60_000)
+})
+
+test.skipIf(skip)(named('an agent that waits for an answer is shown as that, however long it waits; a mark never overtakes a sign of life'), async () => {
+  const { sessions } = app.portal.context
+  await sessions.noteActivity(agentId, 'needs-you', 'May I?')
+  await sessions.change(await row(), ['running'], { status: 'idle' })
+  expect(await listed()).toBe('needs-you')
+  await sessions.noteInput(agentId)
+  await sessions.markIdle(await row(), new Date(Date.now() - 60_000))
+  expect((await row()).status).toBe('running')
+})
+
+test('only admins set after how long an agent is idle', async () => {
+  expect((await mira.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 60 })).status).toBe(403)
+  const admin = await app.admin()
+  expect((await admin.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 0 })).status).toBe(422)
+  expect((await admin.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 60 })).status).toBe(200)
+})
