@@ -18,6 +18,8 @@ export interface EventSink {
 const encoder = new TextEncoder()
 const HEARTBEAT = encoder.encode(': hb\n\n')
 const HEARTBEAT_MS = 15_000
+// Ten thousand heartbeats at one moment would hold up everything else: each stream has its own part of the interval.
+const SLOTS = 30
 const RETRY = encoder.encode('retry: 2000\n\n')
 const MAX_QUEUED_BYTES = 256 * 1024
 /** Open streams of one login: more than a person's tabs, too few to take the portal's memory. */
@@ -53,10 +55,13 @@ class StreamSet {
   }
 }
 
+let lastSlot = 0
+
 // One object is the source of the stream and the sink of its events, and nothing of it keeps the request alive: there may be
 // ten thousand of them.
 class OpenStream implements EventSink, UnderlyingDefaultSource<Uint8Array> {
   closed = false
+  readonly slot = ++lastSlot % SLOTS
   private controller?: ReadableStreamDefaultController<Uint8Array>
   private off?: () => void
 
@@ -107,11 +112,15 @@ class OpenStream implements EventSink, UnderlyingDefaultSource<Uint8Array> {
 /** Every open event stream of this process. */
 export class EventStreams {
   private readonly streams = new StreamSet()
-  private readonly clock = setInterval(() => {
-    for (const stream of this.streams.all()) stream.send(HEARTBEAT)
-  }, HEARTBEAT_MS)
+  private readonly clock: ReturnType<typeof setInterval>
 
-  constructor() {
+  /** @param heartbeatMs how often each stream says that it lives. */
+  constructor(heartbeatMs = HEARTBEAT_MS) {
+    let slot = 0
+    this.clock = setInterval(() => {
+      slot = (slot + 1) % SLOTS
+      for (const stream of this.streams.all()) if (stream.slot === slot) stream.send(HEARTBEAT)
+    }, heartbeatMs / SLOTS)
     this.clock.unref?.()
   }
 

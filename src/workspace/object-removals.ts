@@ -12,6 +12,7 @@ const UNKNOWN_AGE_MS = 30 * 60_000
 // A storage that does not fit the database, as after a wrong restore, must not be emptied by a sweep.
 const MAX_UNKNOWN = 100
 const MAX_UNKNOWN_SHARE = 0.05
+const MAX_NOTED = 50_000
 
 /** Removes objects; what a fault or the end of the process cuts short is found again by the sweeps. */
 export class ObjectRemovals {
@@ -51,7 +52,7 @@ export class ObjectRemovals {
     for await (const portion of portions(this.deps.storage.list(OUTPUT_PREFIX))) {
       seen += portion.length
       const old = portion.filter(({ storedAt }) => now - storedAt.getTime() > UNKNOWN_AGE_MS).map(({ key }) => key)
-      unknown.push(...(await this.withoutRow(old)))
+      if (unknown.length < MAX_NOTED) unknown.push(...(await this.withoutRow(old)))
     }
     const doomed = unknown.slice(0, Math.max(MAX_UNKNOWN, Math.floor(seen * MAX_UNKNOWN_SHARE)))
     for (let from = 0; from < doomed.length; from += PORTION) await this.deps.storage.delete(doomed.slice(from, from + PORTION))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { connect } from 'node:net'
-import { MAX_PER_LOGIN } from '../../src/http/sse.ts'
+import { EventStreams, MAX_PER_LOGIN } from '../../src/http/sse.ts'
 import { until } from '../../src/lib/until.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { EventListener } from '../support/event-listener.ts'
@@ -117,4 +117,24 @@ test('ended logins lose their streams within moments', async () => {
   await logins.endAll(user)
   await until(() => listener.status === 401, { what: 'a refused return' })
   await listener.end()
+})
+
+test('every stream says again and again that it lives, and not all at one moment', async () => {
+  using streams = new EventStreams(600)
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', idleTimeout: 0, fetch: () => streams.answer('login', () => () => {}) })
+  const abort = new AbortController()
+  const beats: number[][] = await Promise.all(
+    Array.from({ length: 60 }, async () => {
+      const reader = (await fetch(server.url, { signal: abort.signal })).body?.getReader()
+      const times: number[] = []
+      for (let part = await reader?.read(); part && !part.done && times.length < 2; part = await reader?.read()) {
+        if (Buffer.from(part.value).toString().includes(': hb')) times.push(Math.round(performance.now()))
+      }
+      return times
+    }),
+  )
+  expect(beats.every((times) => times.length === 2)).toBe(true)
+  expect(new Set(beats.map(([first]) => first)).size).toBeGreaterThan(10)
+  abort.abort()
+  await server.stop(true)
 })
