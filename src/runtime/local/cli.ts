@@ -1,6 +1,6 @@
 // The Claude Code executable: the operator's own, or the pinned one from npm, installed once into DATA_DIR.
 import { constants, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { access, readdir } from 'node:fs/promises'
+import { access, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomToken } from '../../lib/crypto.ts'
 import { AppError } from '../../lib/errors.ts'
@@ -10,6 +10,7 @@ import type { Logger } from '../../lib/logger.ts'
 export const CLAUDE_VERSION = '2.1.330'
 const PACKAGE = '@anthropic-ai/claude-code'
 const LIMIT_MS = 280_000
+const UNFINISHED = '.installing-'
 // What the unpacked package weighs; only the bar depends on it.
 const USUAL_BYTES = 250 * 1024 ** 2
 
@@ -50,7 +51,8 @@ export class ClaudeCli {
   }
 
   private async install(): Promise<string> {
-    const work = join(this.options.dataDir, 'claude', `.installing-${randomToken(6)}`)
+    await this.removeUnfinished()
+    const work = join(this.options.dataDir, 'claude', `${UNFINISHED}${randomToken(6)}`)
     mkdirSync(work, { recursive: true, mode: 0o755 })
     const watch = setInterval(() => void sizeOf(work).then((bytes) => this.tell(bytes)), 500)
     try {
@@ -58,6 +60,7 @@ export class ClaudeCli {
       const binary = join(work, 'node_modules', ...platformPackage().split('/'), 'claude')
       if (!existsSync(binary)) throw failed('the package holds no executable for this machine')
       mkdirSync(this.folder, { recursive: true, mode: 0o755 })
+      await onDisk(binary)
       // One rename: a killed install leaves a folder to throw away, never half an executable.
       renameSync(binary, join(this.folder, 'claude'))
       this.options.logger.info('Claude Code is installed', { version: CLAUDE_VERSION })
@@ -68,18 +71,45 @@ export class ClaudeCli {
     }
   }
 
+  // What killed installations left. One that another server is at now is young.
+  private async removeUnfinished(): Promise<void> {
+    const folder = join(this.options.dataDir, 'claude')
+    for (const name of (await readdir(folder).catch(() => [])).filter((entry) => entry.startsWith(UNFINISHED))) {
+      const { mtimeMs } = statSync(join(folder, name), { throwIfNoEntry: false }) ?? { mtimeMs: Number.POSITIVE_INFINITY }
+      if (Date.now() - mtimeMs > LIMIT_MS) await rm(join(folder, name), { recursive: true, force: true })
+    }
+  }
+
   private async run(command: string[], cwd: string): Promise<void> {
     // npm and bun need their own settings (registry, proxy, certificates) from the operator's environment.
     const child = Bun.spawn(command, { cwd, env: { ...Bun.env, BUN_BE_BUN: '1', CI: '1' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
     const late = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
     const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
     clearTimeout(late)
-    if (code !== 0) throw failed(errors.trim().split('\n').at(-1) ?? `exit code ${code}`)
+    if (code !== 0) throw failed(tellingLine(errors) ?? (code === 137 ? 'it took longer than five minutes' : `exit code ${code}`))
   }
 
   private tell(bytes: number): void {
     for (const listener of this.listeners) listener(bytes)
   }
+}
+
+// What npm does by itself (three tries, minutes in all) is longer than people wait for a reason.
+const PATIENCE = ['--fetch-retries=1', '--fetch-retry-mintimeout=500', '--fetch-retry-maxtimeout=2000', '--fetch-timeout=60000']
+
+/** The line that says what went wrong: neither a code alone nor the advice around it. */
+function tellingLine(errors: string): string | undefined {
+  const lines = errors
+    .split('\n')
+    .map((line) => line.replace(/^(npm (error|ERR!)|error:)\s*/i, '').trim())
+    .filter((line) => line !== '' && !/^(code|errno|syscall|path|A complete log|\/.*\.log$)/i.test(line))
+  return lines[0]
+}
+
+/** A power cut after the rename must not find an empty executable under the final name. */
+async function onDisk(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  await file.sync().finally(() => file.close())
 }
 
 function platformPackage(): string {
@@ -91,7 +121,7 @@ function installCommand(folder: string): string[] {
   const wanted = `${platformPackage()}@${CLAUDE_VERSION}`
   const npm = Bun.which('npm')
   return npm
-    ? [npm, 'install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error', wanted]
+    ? [npm, 'install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error', ...PATIENCE, wanted]
     : [process.execPath, 'add', '--cwd', folder, '--ignore-scripts', wanted]
 }
 
