@@ -104,7 +104,7 @@ function ownPages({ users, logins, lists, frames, edge }: Deps) {
   }
   return new Elysia({ name: 'own-pages' })
     .use(signedIn({ logins, edge }))
-    .get('/account', ({ user, loginId, query }) => show(user, loginId, { done: DONE[query.done ?? ''] }))
+    .get('/account', ({ user, loginId, query }) => show(user, loginId, { done: DONE.get(query.done ?? '') }))
     .post(
       '/account/preferences',
       async ({ user, body }) => {
@@ -142,4 +142,9 @@ function ownPages({ users, logins, lists, frames, edge }: Deps) {
     })
 }
 
-const DONE: Record<string, string> = { preferences: 'Your appearance is saved.', password: 'Your password is changed.', logins: 'The sign-in has ended.' }
+// A map, not an object: the word comes from the address, and an object knows more words than its own.
+const DONE = new Map([
+  ['preferences', 'Your appearance is saved.'],
+  ['password', 'Your password is changed.'],
+  ['logins', 'The sign-in has ended.'],
+])

@@ -50,6 +50,12 @@ describe('paths', () => {
     expect((await raw(`DELETE /api/auth/logins/${id} HTTP/1.1`, host, `Authorization: Bearer ${alice.token}`, '', '')).statuses).toEqual([404])
   })
 
+  test.each(['__proto__', 'constructor', 'toString', '<b>x</b>'])('a word in the address that nobody knows says nothing: %s', async (word) => {
+    const answer = await get(`/account?done=${encodeURIComponent(word)}`, `Authorization: Bearer ${alice.token}`, 'Accept: text/html')
+    expect(answer.statuses).toEqual([200])
+    expect(answer.text).not.toContain('<b>x</b>')
+  })
+
   test.each(['agent_id=1&agent_id=2', 'agent_id=1&path=a&path=b'])('a parameter given twice is refused: %s', async (query) => {
     const answer = await get(`/api/workspace/output/files?${query}`, `Authorization: Bearer ${alice.token}`)
     expect(answer.statuses).toEqual([422])
