@@ -2,7 +2,7 @@
 import { and, eq, gte, isNull, lt, sql } from 'drizzle-orm'
 import type { Transaction } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
-import { type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
+import { type ChangedRow, type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
 
 /** An object that lies in storage and wants a row. */
 export interface StoreChange {
@@ -55,8 +55,8 @@ type Counters = { lastSeq: number; usedBytes: number; fileCount: number }
 // Files that one transaction removes from a folder, so that it ends in time however many there are.
 const FOLDER_PORTION = 2000
 
-/** Makes a batch of one agent's changes, in their order. What is refused changes nothing and spoils no other. */
-export async function commitBatch(tx: Transaction, agentId: number, batch: readonly Wanted[]): Promise<Outcome[]> {
+/** Makes a batch of one agent's changes, in their order, and returns the rows as they are now. What is refused changes nothing and spoils no other. */
+export async function commitBatch(tx: Transaction, agentId: number, batch: readonly Wanted[]): Promise<{ outcomes: Outcome[]; rows: ChangedRow[] }> {
   const counters = (await locked(tx, agentId)) ?? (await begun(tx, agentId))
   const state = await readState(tx, agentId, batch)
   const before = { ...counters }
@@ -65,7 +65,8 @@ export async function commitBatch(tx: Transaction, agentId: number, batch: reado
     return change.kind === 'store' ? store(state, counters, change, quota) : remove(state, counters, change)
   })
   await writeState(tx, agentId, state, counters, before)
-  return outcomes
+  const rows = [...state.dirty].map(([path, { size, seq, deletedAt }]) => ({ path, size, seq, deletedAt }))
+  return { outcomes, rows: rows.sort((a, b) => a.seq - b.seq) }
 }
 
 async function locked(tx: Transaction, agentId: number): Promise<Counters | undefined> {

@@ -2,6 +2,7 @@
 import type { Db } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
 import { type Committed, commitBatch, type Outcome, type OutputChange, type OutputQuota, type Wanted } from './output-batch.ts'
+import type { ChangedRow } from './schema.ts'
 
 const MAX_BATCH = 200
 
@@ -16,8 +17,8 @@ export class OutputCommits {
 
   constructor(
     private readonly db: Db,
-    /** Told once per transaction that changed something, with the newest sequence number. */
-    private readonly announce: (agentId: number, seq: number) => void,
+    /** Told once per transaction that changed something, with the rows that it left, in order. */
+    private readonly announce: (agentId: number, rows: ChangedRow[]) => void,
   ) {}
 
   commit(agentId: number, change: OutputChange, quota: OutputQuota): Promise<Committed> {
@@ -41,8 +42,10 @@ export class OutputCommits {
 
   private async run(agentId: number, batch: Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.db.transaction((tx) => commitBatch(tx, agentId, batch))
-      this.settle(agentId, batch, outcomes)
+      const { outcomes, rows } = await this.db.transaction((tx) => commitBatch(tx, agentId, batch))
+      // Those who watch are told first: they wait, the senders go on by themselves.
+      if (rows.length > 0) this.announce(agentId, rows)
+      this.settle(batch, outcomes)
     } catch (error) {
       // Only what the database itself will not take is worth another try: alone, so that it spoils no other change.
       if (batch.length > 1 && !(error instanceof AppError)) for (const item of batch) await this.run(agentId, [item])
@@ -50,10 +53,7 @@ export class OutputCommits {
     }
   }
 
-  private settle(agentId: number, batch: Waiting[], outcomes: Outcome[]): void {
-    const changed = outcomes.filter((outcome): outcome is Committed => !(outcome instanceof AppError) && outcome.changed)
-    // Those who watch are told first: they wait, the senders go on by themselves.
-    if (changed.length > 0) this.announce(agentId, Math.max(...changed.map(({ seq }) => seq)))
+  private settle(batch: Waiting[], outcomes: Outcome[]): void {
     batch.forEach((item, at) => {
       const outcome = outcomes[at]
       if (!outcome || outcome instanceof AppError) item.reject(outcome ?? new Error('a change had no outcome'))

@@ -2,12 +2,12 @@
 import type { Bus } from '../bus/bus.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Outputs } from './outputs.ts'
-import type { OutputFileRow } from './schema.ts'
+import type { ChangedRow } from './schema.ts'
 
 /** One reader of an agent's changes. It first catches up from its own cursor, then shares the live reads. */
 export interface OutputListener {
   /** Rows in order of their sequence, each exactly once. `shared` is the same array for all listeners of a live read. */
-  changes(rows: readonly OutputFileRow[]): void
+  changes(rows: readonly ChangedRow[]): void
   /** The cursor is ahead of the rows: the reader must load its snapshot again and go on from `seq`. */
   resync(seq: number): void
 }
@@ -32,16 +32,19 @@ const POLL_MS = 5000
 /** Follows output changes of agents that somebody watches. Losing a hint costs at most one poll interval. */
 export class OutputFeed {
   private readonly topics = new Map<number, Topic>()
-  private readonly unsubscribe: () => void
+  private readonly offs: (() => void)[]
   private readonly clock = setInterval(() => {
     for (const agentId of this.topics.keys()) this.wake(agentId)
   }, POLL_MS)
 
   constructor(private readonly deps: { outputs: Outputs; bus: Bus; logger: Logger }) {
     this.clock.unref?.()
-    this.unsubscribe = deps.bus.subscribe((event) => {
-      if (event.kind === 'output.changed' && this.topics.has(event.agentId)) this.wake(event.agentId)
-    })
+    this.offs = [
+      deps.outputs.onCommitted((agentId, rows) => this.offer(agentId, rows)),
+      deps.bus.subscribe((event) => {
+        if (event.kind === 'output.changed' && event.seq > (this.topics.get(event.agentId)?.cursor ?? Number.POSITIVE_INFINITY)) this.wake(event.agentId)
+      }),
+    ]
   }
 
   /** Number of readers; 0 when nobody watches. */
@@ -66,7 +69,7 @@ export class OutputFeed {
 
   [Symbol.dispose](): void {
     clearInterval(this.clock)
-    this.unsubscribe()
+    for (const off of this.offs) off()
     this.topics.clear()
   }
 
@@ -81,11 +84,13 @@ export class OutputFeed {
         reader.listener.resync(newest)
       }
       while (topic.readers.has(reader)) {
+        // Whatever the topic has told by now is committed, so this read sees it.
+        const told = topic.cursor
         const rows = await this.deps.outputs.changesAfter(agentId, reader.cursor, PAGE)
         this.deliver(reader, rows)
         // No await between the last look and going live: nothing can slip through.
         if (rows.length < PAGE && reader.cursor >= topic.cursor) break
-        if (rows.length === 0) reader.cursor = topic.cursor
+        if (rows.length === 0) reader.cursor = Math.max(reader.cursor, told)
       }
       reader.behind = false
       this.wake(agentId)
@@ -93,6 +98,15 @@ export class OutputFeed {
       this.deps.logger.warn('output feed cannot catch up', { agentId, error })
       setTimeout(() => topic.readers.has(reader) && void this.catchUp(agentId, topic, reader), POLL_MS).unref?.()
     }
+  }
+
+  // Rows that were committed here just now and follow on what was told need no reading.
+  private offer(agentId: number, rows: ChangedRow[]): void {
+    const topic = this.topics.get(agentId)
+    const last = rows.at(-1)
+    if (!topic || !last || topic.cursor < 0 || topic.reading || last.seq !== topic.cursor + rows.length) return
+    topic.cursor = last.seq
+    for (const reader of topic.readers) if (!reader.behind) this.deliver(reader, rows)
   }
 
   private wake(agentId: number): void {
@@ -121,7 +135,7 @@ export class OutputFeed {
     }
   }
 
-  private deliver(reader: Reader, rows: OutputFileRow[]): void {
+  private deliver(reader: Reader, rows: ChangedRow[]): void {
     const last = rows.at(-1)
     if (!last || last.seq <= reader.cursor) return
     const first = rows[0]

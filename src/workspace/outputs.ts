@@ -13,7 +13,7 @@ import { ObjectRemovals } from './object-removals.ts'
 import type { Committed, OutputChange, OutputQuota } from './output-batch.ts'
 import { OutputCommits } from './output-commits.ts'
 import { type OutputTrouble, OutputTroubles } from './output-troubles.ts'
-import { type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
+import { type ChangedRow, type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
 import { forgetTombstones } from './tombstones.ts'
 
 /** A whole file on its way in. */
@@ -42,14 +42,17 @@ export class Outputs {
   private readonly commits: OutputCommits
   private readonly quotas = new Map<number, { readAt: number; quota: OutputQuota & { maxFileBytes: number } }>()
   private readonly owners = new Map<number, number>()
+  private readonly watchers = new Set<(agentId: number, rows: ChangedRow[]) => void>()
   private readonly removals: ObjectRemovals
   private readonly troubles = new OutputTroubles()
 
   constructor(private readonly deps: { db: Db; storage: Storage; bus: Bus; settings: Settings }) {
     this.removals = new ObjectRemovals(deps)
-    this.commits = new OutputCommits(deps.db, (agentId, seq) => {
+    this.commits = new OutputCommits(deps.db, (agentId, rows) => {
+      for (const watcher of this.watchers) watcher(agentId, rows)
       const userId = this.owners.get(agentId)
-      if (userId !== undefined) void deps.bus.publish({ kind: 'output.changed', userId, agentId, seq })
+      const seq = rows.at(-1)?.seq
+      if (userId !== undefined && seq !== undefined) void deps.bus.publish({ kind: 'output.changed', userId, agentId, seq })
     })
   }
 
@@ -112,6 +115,12 @@ export class Outputs {
       .where(and(eq(outputFiles.agentId, agentId), gt(outputFiles.seq, seq)))
       .orderBy(asc(outputFiles.seq))
       .limit(limit)
+  }
+
+  /** Hears of every transaction of this process once it is committed. Returns the way to stop. */
+  onCommitted(watcher: (agentId: number, rows: ChangedRow[]) => void): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
   }
 
   /** The newest sequence number, 0 without any change. */

@@ -12,7 +12,7 @@ import { fileAnswer } from './file-answer.ts'
 import type { listOutput, OutputEntry } from './listing.ts'
 import type { OutputFeed, OutputListener } from './output-feed.ts'
 import type { Outputs } from './outputs.ts'
-import type { OutputFileRow } from './schema.ts'
+import type { ChangedRow } from './schema.ts'
 
 interface Deps {
   agents: Agents
@@ -89,7 +89,7 @@ export type Listing = (agent: Parameters<typeof listOutput>[1], folder: string, 
 class FeedToSink implements OutputListener {
   constructor(private readonly sink: EventSink) {}
 
-  changes(rows: readonly OutputFileRow[]): void {
+  changes(rows: readonly ChangedRow[]): void {
     this.sink.send(encodedRows(rows))
   }
 
@@ -99,9 +99,9 @@ class FeedToSink implements OutputListener {
 }
 
 // The same array is handed to every listener of a live read, so its bytes are made once.
-const encodedOnce = new WeakMap<readonly OutputFileRow[], Uint8Array>()
+const encodedOnce = new WeakMap<readonly ChangedRow[], Uint8Array>()
 
-function encodedRows(rows: readonly OutputFileRow[]): Uint8Array {
+function encodedRows(rows: readonly ChangedRow[]): Uint8Array {
   const known = encodedOnce.get(rows)
   if (known) return known
   const bytes = Buffer.concat(rows.map((row) => encodeEvent({ id: String(row.seq), data: JSON.stringify(changeJson(row)) })))
@@ -109,7 +109,7 @@ function encodedRows(rows: readonly OutputFileRow[]): Uint8Array {
   return bytes
 }
 
-function changeJson(row: OutputFileRow) {
+function changeJson(row: ChangedRow) {
   return { action: row.deletedAt ? 'delete' : 'upload', path: row.path, name: row.path.slice(row.path.lastIndexOf('/') + 1), size: row.size, seq: row.seq }
 }
 

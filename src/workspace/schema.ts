@@ -48,3 +48,6 @@ export const orphanedObjects = pgTable('orphaned_objects', {
 })
 
 export type OutputFileRow = typeof outputFiles.$inferSelect
+
+/** What listeners are told of a row. */
+export type ChangedRow = Pick<OutputFileRow, 'path' | 'size' | 'seq' | 'deletedAt'>

@@ -40,6 +40,29 @@ test.each(['garbage', '-1', '999999999', '1e3', '0x10', '９'])('the position %j
   await listener.end()
 })
 
+test('whoever joins in the middle of many changes hears each of them once, in order', async () => {
+  const start = (await box.upload('joining', 'start')).body.seq ?? 0
+  const listeners: EventListener[] = []
+  const changes = Array.from({ length: 300 }, (_, at) => at)
+  const uploader = async () => {
+    for (let at = changes.shift(); at !== undefined; at = changes.shift()) {
+      if (at % 15 === 0) listeners.push(listen(String(start)))
+      await box.upload(`joining/${at % 40}`, `change ${at}`)
+    }
+  }
+  await box.remove('joining')
+  await Promise.all(Array.from({ length: 8 }, uploader))
+  const last = start + 301
+  await until(() => listeners.every((listener) => listener.changes.at(-1)?.seq === last), { timeoutMs: 15_000, what: 'the last change everywhere' })
+  for (const listener of listeners) {
+    const seqs = listener.changes.map(({ seq }) => seq)
+    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b))
+    // A path that changed again before it was read is told once, with its newest change.
+    expect(new Set(listener.changes.map(({ path }) => path)).size).toBe(41)
+  }
+  await Promise.all(listeners.map((listener) => listener.end()))
+})
+
 test('deleted files are forgotten after a day, and who asks from before that is told to start afresh', async () => {
   const { outputs } = app.portal.context
   for (const name of ['gone-1', 'gone-2', 'stays']) await box.upload(`tombs/${name}`, name)
