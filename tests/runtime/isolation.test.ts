@@ -7,8 +7,8 @@ import { until } from '../../src/lib/until.ts'
 import { ISOLATIONS } from '../../src/runtime/local/isolation.ts'
 import { foldersOf, sandboxesRoot } from '../../src/runtime/local/layout.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
+import { waysHere } from '../support/machine.ts'
 import { ask, Inside, jobCli } from './inside.ts'
-import { waysHere } from './machine.ts'
 
 setDefaultTimeout(60_000)
 

@@ -7,8 +7,8 @@ import { AgentFolder } from '../../src/runtime/local/agent-folder.ts'
 import { removeTree } from '../../src/runtime/local/disk.ts'
 import { seedHome } from '../../src/runtime/local/home.ts'
 import { sandboxesRoot } from '../../src/runtime/local/layout.ts'
+import { waysHere } from '../support/machine.ts'
 import { Inside } from './inside.ts'
-import { waysHere } from './machine.ts'
 
 setDefaultTimeout(60_000)
 const { ways, missing } = await waysHere()

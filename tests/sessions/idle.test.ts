@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { until } from '../../src/lib/until.ts'
 import { Idleness } from '../../src/sessions/idleness.ts'
 import type { SessionRow } from '../../src/sessions/schema.ts'
-import { waysHere } from '../runtime/machine.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+import { waysHere } from '../support/machine.ts'
 
 setDefaultTimeout(60_000)
 const { ways, missing } = await waysHere()
