@@ -3,6 +3,7 @@
 const FRAME_BYTES = 16 * 1024
 const WINDOW_BYTES = 64 * 1024
 const INTERRUPT = 0x03
+const PASTE_END = new TextEncoder().encode('\x1b[201~')
 
 /** Keeps what may not be sent yet. Keys pass through at once; only a large paste ever waits. */
 export class InputWindow {
@@ -15,7 +16,7 @@ export class InputWindow {
   /** Sends it, or lets it wait behind what waits. Ctrl-C drops what waits: that is what it is typed for. */
   push(bytes: Uint8Array): void {
     if (bytes.length === 1 && bytes[0] === INTERRUPT) {
-      this.waiting.length = 0
+      this.abandon()
       return this.pass(bytes)
     }
     for (let at = 0; at < bytes.length; at += FRAME_BYTES) this.waiting.push(bytes.subarray(at, at + FRAME_BYTES))
@@ -35,6 +36,13 @@ export class InputWindow {
     this.sent = 0
     this.taken = 0
     return lost
+  }
+
+  // A paste in brackets is closed all the same: a program that waits for its end takes Ctrl-C for a part of it.
+  private abandon(): void {
+    const rest = this.waiting.splice(0).flatMap((bytes) => [...bytes.subarray(-PASTE_END.length)])
+    const end = Uint8Array.from(rest.slice(-PASTE_END.length))
+    if (rest.length > 0 && (rest.length < PASTE_END.length || PASTE_END.every((byte, at) => byte === end[at]))) this.pass(end)
   }
 
   private flush(): void {
