@@ -193,7 +193,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
         for (const agentId of agentIds) if (!live.has(agentId)) hub.drop(agentId)
       }
       bus.subscribe((event) => {
-        const mayEnd = (event.kind === 'session.changed' || event.kind === 'agent.changed') && hub.agentIds().includes(event.agentId)
+        const mayEnd = (event.kind === 'session.changed' || event.kind === 'agent.changed') && hub.serves(event.agentId)
         if (mayEnd) tasks.start('terminal of an agent', () => endTerminals([event.agentId]))
       })
       tasks.every('terminals of ended agents', ENDED_AGENTS_POLL_MS, () => endTerminals(hub.agentIds()))

@@ -55,6 +55,11 @@ export class TerminalHub {
     this.inputListener = listener
   }
 
+  /** Whether a terminal of this agent is kept, or somebody waits for one. */
+  serves(agentId: number): boolean {
+    return this.terminals.has(agentId) || [...this.seats].some((seat) => seat.agentId === agentId)
+  }
+
   /** The agents of all terminals that are kept. */
   agentIds(): number[] {
     return [...new Set([...this.terminals.keys(), ...[...this.seats].map(({ agentId }) => agentId)])]
