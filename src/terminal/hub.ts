@@ -14,8 +14,8 @@ export type { ViewerConnection } from './seat.ts'
 const MAX_PER_TERMINAL = 8
 const MAX_PER_USER = 20
 const TICK_MS = 250
-// Every socket is asked for a sign of life and gets one each fifteen seconds; the agents take turns.
-const BEAT_TICKS = 60
+// Every socket is asked for a sign of life and gets one each twenty seconds; the agents take turns.
+const BEAT_TICKS = 80
 const NOTE_INPUT_EVERY_MS = 30_000
 
 /** Which terminal, and how to find it when it must be dialled. */

@@ -6,6 +6,8 @@ export const RING_BYTES = 256 * 1024
 const FIRST_BYTES = 2 * 1024
 const CLEAN_SEARCH_BYTES = 16 * 1024
 const ESCAPE = 0x1b
+// A socket copies what it is given. One buffer for all frames keeps a flood from filling the heap with garbage.
+const scratch = new Uint8Array(1 + RING_BYTES)
 const NEWLINE = 0x0a
 
 /** Replay ring. Offsets count every byte since the stream began; the ring holds [start, end). */
@@ -52,9 +54,9 @@ export class ReplayRing {
     return length
   }
 
-  /** An output frame of what is there from `offset` on, at most `limit` bytes. */
+  /** An output frame of what is there from `offset` on, at most `limit` bytes. Only good until the next call for any ring. */
   frame(offset: number, limit = RING_BYTES): Uint8Array {
-    const frame = new Uint8Array(1 + Math.min(limit, this.end - offset))
+    const frame = scratch.subarray(0, 1 + Math.min(limit, this.end - offset))
     frame[0] = OUTPUT
     this.read(offset, frame.subarray(1))
     return frame

@@ -5,8 +5,8 @@ import type { Terminal } from './terminal.ts'
 import { Viewer, type ViewerIdentity, type ViewerTransport } from './viewer.ts'
 
 const GREETING_MS = 10_000
-// So many questions in a row without an answer mean that the other side is gone.
-const MISSES = 2
+// So many questions in a row without an answer mean that the other side is gone: noticed within 40 s.
+const MISSES = 1
 
 /** What the socket of a viewer calls: each of its events, in order. */
 export interface ViewerConnection {

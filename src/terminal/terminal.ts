@@ -229,11 +229,17 @@ export class Terminal {
     this.handedAt = performance.now()
     const from = this.handed
     this.handed = this.ring.end
-    const frame = this.viewers.size > 0 && from < this.handed ? this.ring.frame(from) : undefined
+    const behind: Viewer[] = []
+    let frame: Uint8Array | undefined
     for (const viewer of this.viewers) {
-      if (frame && viewer.cursor === from) viewer.live(frame)
-      else this.catchUp(viewer)
+      if (viewer.cursor !== from || from === this.handed) behind.push(viewer)
+      else if (!viewer.blocked) {
+        frame ??= this.ring.frame(from)
+        viewer.live(frame)
+      }
     }
+    // After the others: each of their frames takes the place of the shared one.
+    for (const viewer of behind) this.catchUp(viewer)
     this.balance()
   }
 
@@ -253,7 +259,7 @@ export class Terminal {
   }
 
   private acknowledge(): void {
-    if (this.link.queuedBytes <= CALM_INPUT_BYTES) for (const viewer of this.viewers) viewer.acknowledge(this.status)
+    for (const viewer of this.viewers) if (viewer.waitsForWord && this.link.queuedBytes <= CALM_INPUT_BYTES) viewer.acknowledge(this.status)
   }
 
   // The fastest reader decides the pace: the program waits for it, but never while input is on its way. The slower ones

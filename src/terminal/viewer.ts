@@ -5,7 +5,7 @@ import type { TerminalSize } from './upstream.ts'
 
 /** The socket of a viewer, as Bun's ServerWebSocket is. */
 export interface ViewerTransport {
-  /** Bytes sent, -1 when queued, 0 when dropped. */
+  /** Bytes sent, -1 when queued, 0 when dropped. The frame is only valid during the call. */
   send(frame: Uint8Array): number
   getBufferedAmount(): number
   close(code: number, reason: string): void
@@ -111,9 +111,13 @@ export class Viewer {
     this.typed += bytes
   }
 
-  /** The program has taken nearly all input: tells so, once that is worth a frame. */
+  /** Whether so much was typed since the last word about it that another one is worth a frame. */
+  get waitsForWord(): boolean {
+    return this.typed - this.acknowledged >= ACKNOWLEDGE_BYTES
+  }
+
+  /** The program has taken nearly all input: tells so. */
   acknowledge(status: TerminalStatus): void {
-    if (this.typed - this.acknowledged < ACKNOWLEDGE_BYTES) return
     this.acknowledged = this.typed
     this.tell(status)
   }

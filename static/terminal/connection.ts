@@ -44,8 +44,8 @@ const MAX_WAIT_MS = 30_000
 const RESTART_SHORTEST_MS = 200
 const RESTART_WAIT_MS = 1500
 const HELD_MS = 3000
-// The server says something every fifteen seconds. A network that is gone says nothing, not even that.
-const SILENT_MS = 35_000
+// The server says something every twenty seconds. A network that is gone says nothing, not even that.
+const SILENT_MS = 38_000
 const DIAL_MS = 15_000
 const LOOK_MS = 5000
 const GONE = 'This agent is not running any more.'

@@ -71,7 +71,8 @@ test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue 
     let reading = true
     const slow = readSlowly(tab, () => reading)
     const goal = tab.heard + 2_000_000
-    await until(() => tab.heard > goal, { timeoutMs: 20_000, what: 'two megabytes' })
+    // The kernel's buffers fill first; how large they are is its own affair.
+    await until(() => tab.heard > goal && on.stage.mostBuffered > 100_000, { timeoutMs: 20_000, what: 'two megabytes, and a queue' })
     if (round === 0) expect(tab.skipped).toBe(0)
     tab.type('\u0003')
     await until(() => existsSync(ended), { timeoutMs: 1000, intervalMs: 5, what: 'the end of the flood' })
@@ -79,7 +80,6 @@ test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue 
     await slow
     await tab.shows('calm')
   }
-  expect(on.stage.mostBuffered).toBeGreaterThan(100_000)
   expect(on.stage.mostBuffered).toBeLessThan(QUEUE_LIMIT)
 })
 

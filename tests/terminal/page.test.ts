@@ -82,7 +82,7 @@ test('a server that says nothing any more is left; the new connection replaces t
   expect(gallery.sockets.length).toBe(1)
   status(on.socket, { seat: 'a seat' })
   await on.page.waitForTimeout(100)
-  await on.page.clock.fastForward(30_000)
+  await on.page.clock.fastForward(32_000)
   expect(gallery.sockets.length).toBe(1)
   await on.page.clock.fastForward(10_000)
   await on.page.waitForSelector('x-term[data-link=waiting]')

@@ -21,7 +21,7 @@ test.concurrent('a tab whose network is gone is noticed within 45 s although out
   expect(other.closed).toBeUndefined()
 })
 
-test.concurrent('an idle tab hears a sign of life every fifteen seconds, and stays', async () => {
+test.concurrent('an idle tab hears a sign of life every twenty seconds, and stays', async () => {
   await using on = await show(inDtach, 'cat')
   const [tab, paused] = [on.stage.open(1), on.stage.open(1)]
   await Promise.all([tab.live(), paused.live()])
