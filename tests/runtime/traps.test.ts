@@ -140,6 +140,17 @@ test.skipIf(ways.length === 0)(`traps that an agent leaves in its folders do not
   )
 })
 
+test.skipIf(ways.length === 0)(`a later server shows what a sandbox uses of the limits that it was started with${missing ? ` (${missing})` : ''}`, async () => {
+  await using inside = new Inside({})
+  const memoryLimitBytes = 64 * 1024 ** 2
+  await inside.start(1, { resources: { cpuLimit: 1, memoryLimitBytes, pidsLimit: 100 } })
+  const later = new Inside({ dataDir: inside.dataDir })
+  const usage = await later.runtime.usage({ userId: 1, agentId: 1 })
+  await later.runtime[Symbol.asyncDispose]()
+  expect(usage?.memoryPercent).toBe(Math.round(((usage?.memoryBytes ?? 0) / memoryLimitBytes) * 100))
+  expect(usage?.memoryPercent).toBeGreaterThan(0)
+})
+
 test.skipIf(ways.length === 0)(`twenty starts at once make one sandbox, and a start that was given up leaves none${missing ? ` (${missing})` : ''}`, async () => {
   await using inside = new Inside({})
   await Promise.all(Array.from({ length: 20 }, () => inside.start(1)))

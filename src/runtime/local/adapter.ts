@@ -1,6 +1,6 @@
 // The local runtime: each agent in its own bubblewrap below a dtach terminal that outlives the server.
-import { existsSync, readdirSync, realpathSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { sha256Hex } from '../../lib/crypto.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
@@ -140,7 +140,7 @@ export class LocalRuntime implements Runtime {
 
   async usage(key: Key): Promise<SandboxUsage | undefined> {
     const note = readNote(foldersOf(this.sandboxes, key))
-    return note && isAlive(note) ? this.meter.read(note, this.limits.get(keyOf(key))) : undefined
+    return note && isAlive(note) ? this.meter.read(note, this.limitsOf(key)) : undefined
   }
 
   async terminal(key: Key): Promise<TerminalAddress> {
@@ -171,6 +171,7 @@ export class LocalRuntime implements Runtime {
     const countsProcesses = !missing.some((name) => name.startsWith('pids'))
     const launch = { folders, spec, files, claude, sidecar: this.options.sidecarBin, joinFiles, countsProcesses }
     await (isolation ? launchIsolated(launch, isolation) : launchOpen(launch))
+    await writeFile(folders.limitsFile, JSON.stringify(spec.resources), { mode: 0o600 })
     this.limits.set(keyOf(spec), spec.resources)
     this.alive.set(keyOf(spec), { userId: spec.userId, agentId: spec.agentId })
     await this.sidecars.ensure(folders, keyOf(spec))
@@ -195,6 +196,13 @@ export class LocalRuntime implements Runtime {
     removeLimits(this.groupOf(key))
   }
 
+  // A sandbox that outlived an earlier server has left its limits beside it.
+  private limitsOf(key: Key): SandboxSpec['resources'] | undefined {
+    const known = this.limits.get(keyOf(key)) ?? readLimits(foldersOf(this.sandboxes, key))
+    if (known) this.limits.set(keyOf(key), known)
+    return known
+  }
+
   // Two portals on one machine number their agents alike.
   private groupOf(key: Key): string {
     return `${keyOf(key)}-${this.mark}`
@@ -212,6 +220,14 @@ export class LocalRuntime implements Runtime {
       const state: SandboxState = { ...key, generation: note?.generation ?? 0, phase: 'failed', reason: 'The sandbox’s processes ended.' }
       for (const listener of this.listeners) listener(state)
     }
+  }
+}
+
+function readLimits({ limitsFile }: SandboxFolders): SandboxSpec['resources'] | undefined {
+  try {
+    return JSON.parse(readFileSync(limitsFile, 'utf8')) as SandboxSpec['resources']
+  } catch {
+    return undefined
   }
 }
 

@@ -25,6 +25,8 @@ export interface SandboxFolders {
   sidecarNote: string
   sandboxNote: string
   optionsFile: string
+  /** The limits that it was started with, for servers that come later. */
+  limitsFile: string
   /** What the sandbox sees as /etc/passwd and /etc/group. */
   passwd: string
   group: string
@@ -76,6 +78,7 @@ export function foldersOf(sandboxes: string, { userId, agentId }: { userId: numb
     sidecarNote: join(hidden, 'sidecar'),
     sandboxNote: join(hidden, 'sandbox'),
     optionsFile: join(hidden, 'options'),
+    limitsFile: join(hidden, 'limits.json'),
     passwd: join(hidden, 'passwd'),
     group: join(hidden, 'group'),
     openMark: join(hidden, 'open'),
