@@ -94,7 +94,7 @@ export interface Context {
 }
 
 const REVOCATION_POLL_MS = 3000
-const ENDED_AGENTS_POLL_MS = 10_000
+const ENDED_AGENTS_POLL_MS = 60_000
 const SWEEP_MS = 10 * 60_000
 const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
