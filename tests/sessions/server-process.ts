@@ -130,20 +130,27 @@ export class ServerProcess {
     return this.processes().filter((words) => words[0] === 'dtach')
   }
 
+  /** Sidecars of this portal's sandboxes, by number. */
+  sidecars(): number[] {
+    return readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && wordsOf(pid, 'environ').some((word) => word.startsWith(`SAC_JOURNAL=${this.dataDir}/`)))
+      .map(Number)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child?.exitCode !== null || this.child.signalCode !== null) await this.up().catch(() => {})
     const { body } = await this.ask<{ agents?: { id: number }[] } | { id: number }[]>('GET', '/api/agents')
     for (const { id } of Array.isArray(body) ? body : (body.agents ?? [])) await this.ask('DELETE', `/api/agents/${id}`)
-    await until(() => this.terminals().length === 0, { timeoutMs: 20_000, what: 'the end of all sandboxes' })
+    await until(() => this.terminals().length + this.sidecars().length === 0, { timeoutMs: 20_000, what: 'the end of all sandboxes and sidecars' })
     this.child?.kill('SIGTERM')
     await this.child?.exited
     rmSync(this.dataDir, { recursive: true, force: true })
   }
 }
 
-function wordsOf(pid: string): string[] {
+function wordsOf(pid: string, file = 'cmdline'): string[] {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0')
   } catch {
     return []
   }

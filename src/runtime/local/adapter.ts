@@ -180,7 +180,6 @@ export class LocalRuntime implements Runtime {
   private async end(key: Key): Promise<void> {
     const folders = foldersOf(this.sandboxes, key)
     this.alive.delete(keyOf(key))
-    await this.sidecars.stop(folders, keyOf(key))
     const note = readNote(folders)
     if (note) {
       const terminal = holderOf(note.pid, folders.terminalSocket)
@@ -193,6 +192,8 @@ export class LocalRuntime implements Runtime {
     }
     await rm(folders.sandboxNote, { force: true })
     await rm(folders.terminalSocket, { force: true })
+    // Last: it carries out what was written to the end, and nobody starts another one for a sandbox without a note.
+    await this.sidecars.stop(folders, keyOf(key))
     removeLimits(this.groupOf(key))
   }
 
