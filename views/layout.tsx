@@ -70,9 +70,9 @@ interface ShellProps {
   viewer: Viewer
   list: AgentList
   section: Section
-  /** The page's own heading is hidden on phones: the top bar then holds it. */
+  /** The page's own heading is hidden on phones: the top bar then holds it instead of the mark. */
   headingInTopbar?: boolean
-  /** Right end of the phone's top bar. */
+  /** Right end of the phone's top bar; the search unless told. */
   corner?: Children
   /** Query of the page's event stream. */
   events?: string
@@ -86,7 +86,6 @@ const BOOST = { 'hx-boost:inherited': "target:#main select:#main swap:'outerHTML
 /** The signed-in app: navigation and agents on the left, the page on the right. */
 export function Shell({ frame, title, viewer, list, section, headingInTopbar, corner, events = '', children }: ShellProps) {
   const waiting = list.cards.filter((card) => card.state === 'needs-you').length
-  const Heading = headingInTopbar ? 'h1' : 'strong'
   return (
     <Document frame={frame} title={`${waiting > 0 ? `(${waiting}) ` : ''}${title} · SAC`} script="app.js">
       <body {...BOOST}>
@@ -100,10 +99,21 @@ export function Shell({ frame, title, viewer, list, section, headingInTopbar, co
           <main class="main" id="main" tabindex="-1" hx-history-elt>
             <header class="topbar">
               <IconButton icon="menu" label="Menu" more={{ command: 'show-modal', commandfor: 'menu' }} />
-              <Heading class="grow truncate" safe>
-                {title}
-              </Heading>
-              {corner as 'safe'}
+              {headingInTopbar ? (
+                <h1 class="grow truncate" safe>
+                  {title}
+                </h1>
+              ) : (
+                <span class="row grow">
+                  <Icon name="logo" large />
+                  <strong>SAC</strong>
+                </span>
+              )}
+              <span class="state chip when-offline" data-state="stopped">
+                <Icon name="refresh-cw" />
+                <span>Offline</span>
+              </span>
+              {(corner as 'safe') ?? <IconButton icon="search" label="Search or jump to" more={{ command: 'show-modal', commandfor: 'palette' }} />}
             </header>
             {children as 'safe'}
             <EventStream query={events} />

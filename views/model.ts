@@ -54,6 +54,8 @@ export interface StartStepView {
   detail?: string
   /** How long it took or takes, in words: "4.6 s". */
   seconds?: string
+  /** When it began, while it goes on. ISO 8601. */
+  since?: string
 }
 
 /** What the middle of the workbench shows. Times are ISO 8601. */
@@ -73,7 +75,7 @@ export type Stage =
       model?: string
     }
   | { kind: 'starting'; startedAt: string; percent: number; steps: StartStepView[]; reason?: string }
-  | { kind: 'failed'; reason: string; steps: StartStepView[] }
+  | { kind: 'failed'; reason: string; steps: StartStepView[]; seconds?: string }
   | { kind: 'stopped'; reason: string }
 
 /** A folder or a file of the output. */

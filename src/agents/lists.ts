@@ -2,6 +2,7 @@
 import type { AgentCard, AgentList } from '../../views/model.ts'
 import type { AgentStatus, AgentStatuses } from '../sessions/agent-statuses.ts'
 import type { Settings } from '../settings/settings.ts'
+import { ongoingWord } from './stage.ts'
 
 /** Builds the list for a user. */
 export class Lists {
@@ -37,7 +38,7 @@ function lineOf({ agent, session, state }: AgentStatus): string {
     case 'failed':
       return session?.reason ?? 'It could not start'
     case 'starting':
-      return session?.steps.at(-1)?.detail ?? 'Starting'
+      return ongoingWord(session?.steps ?? [])
     default:
       return session?.reason ?? agent.description ?? ''
   }

@@ -2,7 +2,7 @@
 import { Elysia, t } from 'elysia'
 import { AgentFormPage } from '../../views/agents/form.tsx'
 import { AgentListView } from '../../views/agents/list.tsx'
-import { FirstRunPage, StageBar, StageView, WorkbenchPage } from '../../views/agents/workbench.tsx'
+import { FirstRunPage, StageBar, StageNotes, StageView, stageMark, WorkbenchPage } from '../../views/agents/workbench.tsx'
 import { OutputList } from '../../views/workspace/output.tsx'
 import { OutputTrouble } from '../../views/workspace/side-panel.tsx'
 import type { Bus } from '../bus/bus.ts'
@@ -55,13 +55,15 @@ export function agentPages(deps: Deps) {
   return new Elysia({ name: 'agent-pages' }).use(signedIn(deps)).use(showPages(deps)).use(formPages(deps)).use(actionPages(deps)).use(streamPage(deps))
 }
 
-function showPages({ agents, sessions, lists, listing, outputs, frames, logins, edge }: Deps) {
+function showPages({ agents, sessions, settings, lists, listing, outputs, frames, logins, edge }: Deps) {
   return new Elysia({ name: 'agent-show' })
     .use(signedIn({ logins, edge }))
     .get('/', async ({ user }) => {
       const list = await lists.of(user)
       const [first] = list.cards
-      return first ? redirect(`/agents/${first.id}`) : page((nonce) => FirstRunPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list }))
+      if (first) return redirect(`/agents/${first.id}`)
+      const form = formOf(undefined, await settings.limits(user.id))
+      return page((nonce) => FirstRunPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, form }))
     })
     .get('/agents/:id', async ({ user, params }) => {
       const agent = await agents.owned(user, parseId(params.id))
@@ -150,16 +152,15 @@ function streamPage(deps: Deps) {
     async ({ user, loginId, query, request, server }) => {
       const agent = query.agent ? await agents.owned(user, parseId(query.agent)) : undefined
       server?.timeout(request, 0)
-      return streams.answer(loginId, (sink) => new LivePage(deps, user, agent?.id, sink).start())
+      return streams.answer(loginId, (sink) => new LivePage(deps, user, agent?.id, query.shown ?? '', sink).start())
     },
-    { query: t.Object({ agent: t.Optional(t.String({ pattern: '^[0-9]{1,15}$' })) }) },
+    { query: t.Object({ agent: t.Optional(t.String({ pattern: '^[0-9]{1,15}$' })), shown: t.Optional(t.String({ pattern: '^[\\w-]{1,40}$' })) }) },
   )
 }
 
 /** Keeps one open page true: hints lead to reads, reads to the same views that drew the page. */
 class LivePage {
   private readonly offs: (() => void)[] = []
-  private stageKind = ''
   private pendingOutput = new Set<string>()
   private timer?: ReturnType<typeof setTimeout>
   private lastOutputAt = Number.NEGATIVE_INFINITY
@@ -169,6 +170,8 @@ class LivePage {
     private readonly deps: Deps,
     private readonly user: UserRow,
     private readonly agentId: number | undefined,
+    /** Mark of the stage that the page shows; see `stageMark`. */
+    private shown: string,
     private readonly sink: EventSink,
   ) {}
 
@@ -186,7 +189,9 @@ class LivePage {
       () => clearInterval(clock),
       () => clearTimeout(this.timer),
     )
+    // What changed between the drawing of the page and now, or while the line was broken.
     void this.refresh()
+    this.outputChanged([])
     return () => {
       for (const off of this.offs) off()
     }
@@ -201,12 +206,12 @@ class LivePage {
       if (card && this.agentId !== undefined) {
         const agent = await agents.owned(this.user, this.agentId)
         const stage = stageOf(agent, await sessions.ofAgent(agent.id))
-        const kind = `${stage.kind} ${stage.kind === 'terminal' ? stage.sessionId : ''}`
-        // A running terminal is never swapped away: only its bar changes while it stays the same terminal.
-        if (stage.kind === 'terminal' && kind === this.stageKind) parts.push(partial('#stage-bar', 'innerMorph', StageBar({ card, stage })))
-        else if (this.stageKind !== '' || stage.kind !== 'terminal')
-          parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
-        this.stageKind = kind
+        const mark = stageMark(stage)
+        // A running terminal is never swapped away: only what is around it changes while it stays the same terminal.
+        if (stage.kind === 'terminal' && mark === this.shown)
+          parts.push(partial('#stage-bar', 'innerMorph', StageBar({ card, stage })), partial('#stage-notes', 'innerMorph', StageNotes({ card, stage })))
+        else parts.push(partial('#stage', stage.kind === 'terminal' ? 'innerHTML' : 'innerMorph', StageView({ card, stage, screenReader: this.user.screenReader })))
+        this.shown = mark
         parts.push(partial('#output-trouble', 'innerMorph', OutputTrouble({ trouble: outputs.trouble(agent)?.message })))
       }
       this.send(await Promise.all(parts))

@@ -5,6 +5,21 @@ import type { SessionRow, StepRecord } from '../sessions/schema.ts'
 import { percentOf } from '../sessions/steps.ts'
 import type { Agent } from './agents.ts'
 
+const ONGOING: Record<StepRecord['step'], string> = {
+  scheduling: 'Scheduling',
+  image: 'Getting Claude Code',
+  starting: 'Starting the sandbox',
+  restoring: 'Restoring files',
+  skills: 'Syncing skills',
+  terminal: 'Waiting for the terminal',
+}
+
+/** What a start does now, for one line. */
+export function ongoingWord(steps: readonly StepRecord[]): string {
+  const last = steps.at(-1)
+  return last ? ONGOING[last.step] : 'Starting'
+}
+
 const WORDS: Record<StepRecord['step'], string> = {
   scheduling: 'Scheduled',
   image: 'Claude Code ready',
@@ -22,20 +37,32 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
         kind: 'starting',
         startedAt: session.startedAt.toISOString(),
         percent: percentOf(session.steps),
-        steps: stepViews(session.steps, false),
+        steps: stepViews(session.steps, session.startedAt, false),
         reason: session.reason ?? undefined,
       }
     case 'running':
     case 'idle':
-      return { kind: 'terminal', sessionId: session.id, warning: session.warning ?? undefined, needsRestart: agent.restartVersion > agent.startedVersion }
+      return {
+        kind: 'terminal',
+        sessionId: session.id,
+        warning: session.warning ?? undefined,
+        needsRestart: agent.restartVersion > agent.startedVersion,
+        readyAt: session.readyAt?.toISOString(),
+        model: agent.config.anthropic_opus_model.replace(/^.*\//, '').replace(/^claude-/, '') || undefined,
+      }
     case 'failed':
-      return { kind: 'failed', reason: session.reason ?? 'No reason is known.', steps: stepViews(session.steps, true) }
+      return {
+        kind: 'failed',
+        reason: session.reason ?? 'No reason is known.',
+        seconds: secondsOf(session.steps.at(-1)?.endedMs),
+        steps: stepViews(session.steps, session.startedAt, true),
+      }
     default:
       return { kind: 'stopped', reason: session?.reason ?? '' }
   }
 }
 
-function stepViews(steps: StepRecord[], failed: boolean): StartStepView[] {
+function stepViews(steps: StepRecord[], startedAt: Date, failed: boolean): StartStepView[] {
   const last = steps.at(-1)
   const reached = last ? START_STEPS.indexOf(last.step) : -1
   return START_STEPS.filter((step) => step !== 'skills').map((step) => {
@@ -43,7 +70,13 @@ function stepViews(steps: StepRecord[], failed: boolean): StartStepView[] {
     const word = WORDS[step]
     if (!record) return { word, state: START_STEPS.indexOf(step) < reached ? 'done' : 'later' }
     const open = record === last
-    const seconds = record.endedMs === undefined ? undefined : `${((record.endedMs - record.startedMs) / 1000).toFixed(1)} s`
-    return { word, state: open && failed ? 'failed' : open && record.endedMs === undefined ? 'now' : 'done', detail: record.detail, seconds }
+    if (open && !failed && record.endedMs === undefined) return { word, state: 'now', detail: record.detail, since: new Date(startedAt.getTime() + record.startedMs).toISOString() }
+    const seconds = record.endedMs === undefined ? undefined : secondsOf(record.endedMs - record.startedMs)
+    return { word, state: open && failed ? 'failed' : 'done', detail: record.detail, seconds }
   })
+}
+
+// "5.1 s"; what takes no time to speak of has none.
+function secondsOf(ms: number | undefined): string | undefined {
+  return ms === undefined || ms < 50 ? undefined : `${(ms / 1000).toFixed(1)} s`
 }

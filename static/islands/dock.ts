@@ -103,6 +103,10 @@ function move(element: HTMLElement, parent: HTMLElement): void {
   else place.append(element)
 }
 
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text
+}
+
 function tell(terminal: TerminalElement): void {
   const panel = terminal.closest('.panel')
   const { news } = terminal
@@ -117,7 +121,7 @@ function tell(terminal: TerminalElement): void {
   for (const element of findAll('[data-term]', panel)) {
     const name = element.dataset.term ?? ''
     if (name === 'dot') element.dataset.tone = news.tone
-    else if (element.textContent !== words[name]) element.textContent = words[name] ?? ''
+    else write(find('[data-term-word]', element) ?? element, words[name] ?? '')
     element.hidden = name !== 'dot' && words[name] === ''
   }
 }

@@ -45,12 +45,14 @@ function showStrength(input: HTMLInputElement): void {
   const field = input.closest('.field')
   const bar = field?.querySelector('progress')
   const hint = field?.querySelector<HTMLElement>('.hint')
-  if (!bar || !hint) return
-  hint.dataset.rule ??= hint.textContent ?? ''
+  if (!bar) return
   const score = strengthOf(input.value, Number(input.dataset.strength))
   bar.hidden = input.value === ''
   bar.value = Math.max(1, score)
   bar.dataset.tone = TONES[score]
+  bar.setAttribute('aria-valuetext', WORDS[score] ?? '')
+  if (!hint) return
+  hint.dataset.rule ??= hint.textContent ?? ''
   hint.textContent = input.value === '' ? hint.dataset.rule : `${WORDS[score]}. ${hint.dataset.rule}`
 }
 

@@ -2,6 +2,7 @@
 import { initFields } from './fields.ts'
 
 initFields()
+document.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus()
 // A second press while the answer is on its way would sign in twice.
 document.addEventListener('submit', (event) => {
   const form = event.target as HTMLFormElement

@@ -3,7 +3,10 @@ import { onHtmx } from './htmx.ts'
 import { find, findAll } from './page.ts'
 import { toast } from './toasts.ts'
 
+const OFFLINE_AFTER_MS = 3000
+
 let connected = false
+let offlineTimer = 0
 let states = new Map<string, string>()
 
 /** Follows the event stream and what it changes. */
@@ -18,6 +21,18 @@ export function initLive(): void {
 function setConnected(now: boolean): void {
   connected = now
   showLive()
+  clearTimeout(offlineTimer)
+  if (now) showOffline(false)
+  else offlineTimer = window.setTimeout(() => showOffline(!document.hidden), OFFLINE_AFTER_MS)
+}
+
+// A line that is back within seconds, or a tab that nobody looks at, is no news.
+function showOffline(offline: boolean): void {
+  const { documentElement: root } = document
+  if (root.hasAttribute('data-offline') === offline) return
+  root.toggleAttribute('data-offline', offline)
+  const live = find('#live')
+  if (live) live.textContent = offline ? 'No connection to the server. Trying again.' : 'Connected again.'
 }
 
 function refresh(): void {

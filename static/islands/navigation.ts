@@ -14,7 +14,9 @@ export function initNavigation(): void {
   onHtmx('htmx:finally:request', ({ ctx }) => setBusy(ctx, false))
   onHtmx('htmx:response:error', ({ ctx }) => refused(ctx))
   onHtmx('htmx:error', ({ ctx }) => {
-    if (ctx && !isStream(ctx)) toast({ tone: 'bad', title: 'The server did not answer', text: 'Your input is still here. Try again in a moment.' })
+    if (!ctx || isStream(ctx)) return
+    const kept = ctx.request.method === 'GET' ? 'This page stays as it is.' : 'What you typed is still here.'
+    toast({ tone: 'bad', title: 'The server did not answer', text: `${kept} Try again in a moment.` })
   })
   onHtmx('htmx:sse:error', ({ status }) => {
     if (status === 401) toSignIn()

@@ -2,14 +2,16 @@
 import type { IDisposable, Terminal } from '@xterm/xterm'
 
 const MAX_CHARACTERS = 1024 * 1024
+const EMPTY = '\x1b]52;c;\x1b\\'
 
 /** Tells the page what was copied, or that a program wants to copy. */
 export type CopyListener = (event: { kind: 'copied' | 'asked' | 'failed'; text: string }) => void
 
-/** Handles OSC 52. A question (`?`) is swallowed without an answer. */
-export function handleClipboard(term: Terminal, focused: () => boolean, tell: CopyListener): IDisposable {
+/** Handles OSC 52. A question (`?`) is answered by `answer` as an empty clipboard, whatever is in it. */
+export function handleClipboard(term: Terminal, focused: () => boolean, answer: (reply: string) => void, tell: CopyListener): IDisposable {
   return term.parser.registerOscHandler(52, (data) => {
     const encoded = data.slice(data.indexOf(';') + 1)
+    if (encoded === '?') answer(EMPTY)
     const text = encoded === '?' || encoded.length > MAX_CHARACTERS ? undefined : decoded(encoded)
     if (!text) return true
     // Without a key or click of the last seconds nobody has asked for it: the page offers it instead.

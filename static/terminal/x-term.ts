@@ -122,8 +122,12 @@ class XTerm extends HTMLElement implements KeyTarget {
     term.loadAddon(this.fit)
     term.loadAddon(new BoundedGraphemes())
     handleLinks(term, (address) => page.ask({ title: 'Open this link?', text: address, verb: 'Open link' }))
-    handleClipboard(term, () => this.contains(document.activeElement) && document.hasFocus(), this.copied)
-    guardReplies(term, () => this.past === 0 && (document.hasFocus() || (this.news?.viewers ?? 1) < 2))
+    const mayAnswer = () => this.past === 0 && (document.hasFocus() || (this.news?.viewers ?? 1) < 2)
+    const answer = (reply: string) => {
+      if (mayAnswer()) this.connection?.send('0', reply)
+    }
+    handleClipboard(term, () => this.contains(document.activeElement) && document.hasFocus(), answer, this.copied)
+    guardReplies(term, mayAnswer)
   }
 
   // From here on the terminal is one: it has a size, a socket and the focus.

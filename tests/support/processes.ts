@@ -46,3 +46,23 @@ function statOf(pid: number): string[] | undefined {
     return undefined
   }
 }
+
+/** Everything below these processes, whose command is `name`. */
+export function below(ancestors: readonly number[], name: string): number[] {
+  const parents = new Map(
+    readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .map((entry) => [Number(entry), Number(statOf(Number(entry))?.[1])]),
+  )
+  const descends = (pid: number | undefined): boolean => pid !== undefined && pid > 1 && (ancestors.includes(pid) || descends(parents.get(pid)))
+  return [...parents.keys()].filter((pid) => nameOf(pid) === name && descends(parents.get(pid)))
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+  } catch {
+    // @NOTE it has just ended.
+    return ''
+  }
+}

@@ -69,7 +69,7 @@ const STEPS = [
   { word: 'Scheduled', state: 'done' as const, seconds: '0.1 s', detail: '2 cores and 4 GiB' },
   { word: 'Claude Code ready', state: 'done' as const, seconds: '5.1 s', detail: 'claude-code 2.1.197' },
   { word: 'Sandbox started', state: 'done' as const, seconds: '3.4 s' },
-  { word: 'Files restored', state: 'now' as const, detail: '148 of 231 files, 61 of 96 MB' },
+  { word: 'Files restored', state: 'now' as const, detail: '148 of 231 files, 61 of 96 MB', since: new Date(NOW - 4600).toISOString() },
   { word: 'Terminal ready', state: 'later' as const },
 ]
 
@@ -86,7 +86,8 @@ export const STAGES: Record<string, Stage> = {
   'workbench-failed': {
     kind: 'failed',
     reason: 'Claude Code could not be installed. The registry did not answer within 60 seconds; check the network of this machine, then try again.',
-    steps: STEPS.map((step, at) => ({ ...step, state: at === 0 ? 'done' : at === 1 ? 'failed' : 'later' }) as const),
+    seconds: '5.2 s',
+    steps: STEPS.map(({ word, detail, seconds }, at) => ({ word, ...(at < 2 ? { detail, seconds } : {}), state: at === 0 ? 'done' : at === 1 ? 'failed' : 'later' }) as const),
   },
   'workbench-stopped': { kind: 'stopped', reason: 'Stopped by you.' },
 }
@@ -189,7 +190,7 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
       requestId: 'req_01JD8M4QK7T3WZ',
     }),
     'error-500': ErrorPage({ frame, status: 500, message: words.text, requestId: 'req_01JD8M4QK7T3WZ' }),
-    'first-run': FirstRunPage({ ...shell, list: { cards: [], limit: 6 } }),
+    'first-run': FirstRunPage({ ...shell, list: { cards: [], limit: 6 }, form: { ...agentForm(), values: { ...agentForm().values, name: '' } } }),
     'agent-new': AgentFormPage({ ...shell, form: agentForm(words) }),
     'agent-edit': AgentFormPage({ ...shell, form: refusedForm(words) }),
     account: AccountPage({ ...shell, logins, errors: words === MIRA ? {} : { current_password: words.text }, done: 'Your appearance is saved.' }),

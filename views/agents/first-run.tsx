@@ -1,10 +1,20 @@
 // The workbench of somebody who has no agent yet: what will be where, and the one thing to do.
+import { TextField } from '../components/fields.tsx'
 import { Icon } from '../components/icon.tsx'
+import { quoted } from '../components/text.ts'
 import { Shell } from '../layout.tsx'
-import type { AgentList, PageFrame, Viewer } from '../model.ts'
+import type { AgentFormModel, AgentList, PageFrame, Viewer } from '../model.ts'
+
+interface FirstRunProps {
+  frame: PageFrame
+  viewer: Viewer
+  list: AgentList
+  /** What a new agent has by default. */
+  form: AgentFormModel
+}
 
 /** First page after the first sign-in. */
-export function FirstRunPage({ frame, viewer, list }: { frame: PageFrame; viewer: Viewer; list: AgentList }) {
+export function FirstRunPage({ frame, viewer, list, form }: FirstRunProps) {
   return (
     <Shell frame={frame} title="Workbench" viewer={viewer} list={list} section="workbench">
       <section class="panel" aria-label="First steps">
@@ -28,17 +38,88 @@ export function FirstRunPage({ frame, viewer, list }: { frame: PageFrame; viewer
               </li>
             </ul>
             <Picture />
-            <div class="row wrap">
-              <a class="button primary" href="/agents/new">
-                <Icon name="plus" />
-                New agent
-              </a>
-              <span class="hint only-wide">You choose a name, a model provider and its key; everything else has a good default.</span>
-            </div>
+            <ShortForm form={form} />
           </div>
         </div>
       </section>
     </Shell>
+  )
+}
+
+const STARTS: [icon: string, word: string, about: string, instructions: string][] = [
+  ['square-terminal', 'Blank', 'No instructions; you say everything', ''],
+  [
+    'chart-column',
+    'Analyse data',
+    'CSV and Excel in, charts out',
+    'Look at the data before you answer: columns, types, gaps. Say what you left out and why. Put tables as CSV and charts as PNG into output/.',
+  ],
+  [
+    'code',
+    'Write code',
+    'Tests first, small steps',
+    'Write a failing test first, then the code. Keep changes small. Run the tests before you say that it works. Put what I asked for into output/.',
+  ],
+  [
+    'file-text',
+    'Draft documents',
+    'For a reader, with sources',
+    'Ask for the reader and the purpose when they are not clear. Write short sentences and name your sources. Put drafts as Markdown into output/.',
+  ],
+]
+const HIDDEN = ['provider', 'anthropic_base_url', 'anthropic_haiku_model', 'anthropic_sonnet_model', 'anthropic_opus_model'] as const
+
+// The fields that nobody can fill for the person; the rest has a good default. A refusal comes as the whole form.
+function ShortForm({ form: { values, presets } }: { form: AgentFormModel }) {
+  const preset = presets.find((item) => item.id === values.provider)
+  return (
+    <form class="stack loose" method="post" action="/agents" novalidate>
+      {HIDDEN.map((name) => (
+        <input type="hidden" name={name} value={quoted(values[name])} />
+      ))}
+      <TextField name="name" label="What should it be called?" placeholder="For example: Quarterly report" required maxlength={100} autocomplete="off" />
+      <fieldset class="field">
+        <legend class="label">Start from</legend>
+        <div class="choices pairs">
+          {STARTS.map(([icon, word, about, instructions]) => (
+            <label class="choice">
+              <input type="radio" name="instructions" value={quoted(instructions)} checked={instructions === ''} />
+              <Icon name={icon} />
+              <b safe>{word}</b>
+              <small safe>{about}</small>
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <TextField
+        name="anthropic_auth_token"
+        label={`${preset?.name ?? 'API'} key`}
+        type="password"
+        autocomplete="off"
+        mono
+        hint="Stored encrypted and never shown again. Without a key the agent starts, but cannot ask its model. Other providers are under all options."
+      >
+        {preset?.keyUrl ? (
+          <span class="hint">
+            <a href={preset.keyUrl} target="_blank" rel="noopener noreferrer">
+              Where to get a key
+            </a>
+          </span>
+        ) : (
+          ''
+        )}
+      </TextField>
+      <div class="row wrap">
+        <button class="button primary" type="submit">
+          <Icon name="play" />
+          Create and start
+        </button>
+        <a class="button quiet" href="/agents/new">
+          All options
+        </a>
+        <span class="hint end only-wide">Ready in a few seconds</span>
+      </div>
+    </form>
   )
 }
 

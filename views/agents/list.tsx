@@ -19,6 +19,10 @@ export function AgentListView({ list, place }: { list: AgentList; place: 'side' 
           </a>
         )}
       </header>
+      <p class="when-offline hint">
+        <Icon name="refresh-cw" small />
+        No connection to the server. Trying again.
+      </p>
       {list.cards.length === 0 ? (
         <p class="hint">No agents yet. The ones you create are listed here with what they are doing.</p>
       ) : (

@@ -11,6 +11,11 @@ interface StageProps {
   stage: Stage
 }
 
+/** What tells one stage from another: the page says by it what it shows, so that only another one is sent. */
+export function stageMark(stage: Stage): string {
+  return stage.kind === 'terminal' ? stage.sessionId : stage.kind
+}
+
 /** The whole panel, for `#stage`. Swap it only when its kind or its session changes: that moves the terminal. */
 export function StageView({ card, stage, screenReader }: StageProps & { screenReader: boolean }) {
   return (
@@ -142,7 +147,10 @@ function StatusBar({ readyAt }: { readyAt?: string }) {
       </span>
       <span data-term="latency" title="From a key to its echo" />
       <span data-term="size" title="Columns and rows" />
-      <span data-term="viewers" title="Open tabs that show this terminal" hidden />
+      <span data-term="viewers" title="Open tabs that show this terminal" hidden>
+        <Icon name="eye" small />
+        <span data-term-word />
+      </span>
       <span class="end">
         <IconButton icon="minus" label="Smaller text" size="tiny" more={{ 'data-terminal': 'smaller' }} />
         <span data-term="font" title="Size of the text" />

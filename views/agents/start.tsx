@@ -31,7 +31,7 @@ export function Starting({ stage }: { stage: Extract<Stage, { kind: 'starting' }
       ) : (
         ''
       )}
-      <p class="hint">You can leave this page; the agent starts anyway.</p>
+      <p class="hint">Usually done in a few seconds, the first time in a minute. You can leave this page; the agent starts anyway.</p>
     </div>
   )
 }
@@ -49,12 +49,22 @@ function Steps({ steps }: { steps: StartStepView[] }) {
             <span class="visually-hidden" safe>{`${STEP_WORDS[step.state]}: `}</span>
             <span safe>{step.word}</span>
           </span>
-          {step.seconds ? <time safe>{step.seconds}</time> : <span />}
+          <StepTime step={step} />
           {step.detail ? <small safe>{step.detail}</small> : ''}
         </li>
       ))}
     </ol>
   )
+}
+
+function StepTime({ step: { seconds, since } }: { step: StartStepView }) {
+  if (since)
+    return (
+      <time data-since={since} safe>
+        {elapsed(new Date(since))}
+      </time>
+    )
+  return seconds ? <time safe>{seconds}</time> : <span />
 }
 
 /** A start that failed, or an agent that was stopped. */
@@ -68,7 +78,10 @@ function Failed({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind
   return (
     <div class="stack loose" id="start">
       <div class="stack">
-        <h2>The sandbox did not start</h2>
+        <div class="row">
+          <h2>The sandbox did not start</h2>
+          {stage.seconds ? <span class="end muted num" safe>{`stopped after ${stage.seconds}`}</span> : ''}
+        </div>
         <progress
           class="progress"
           data-tone="bad"

@@ -3,10 +3,10 @@ import { IconButton, State } from '../components/icon.tsx'
 import { Shell } from '../layout.tsx'
 import type { AgentCard, AgentList, OutputLevel, PageFrame, Stage, Viewer } from '../model.ts'
 import { SidePanel } from '../workspace/side-panel.tsx'
-import { StageView } from './stage.tsx'
+import { StageView, stageMark } from './stage.tsx'
 
 export { FirstRunPage } from './first-run.tsx'
-export { StageBar, StageNotes, StageView } from './stage.tsx'
+export { StageBar, StageNotes, StageView, stageMark } from './stage.tsx'
 
 interface WorkbenchProps {
   frame: PageFrame
@@ -22,7 +22,16 @@ interface WorkbenchProps {
 /** Page of one agent. */
 export function WorkbenchPage({ frame, viewer, list, card, stage, output, trouble }: WorkbenchProps) {
   return (
-    <Shell frame={frame} title={card.name} viewer={viewer} list={list} section="workbench" headingInTopbar events={`?agent=${card.id}`} corner={<Corner card={card} />}>
+    <Shell
+      frame={frame}
+      title={card.name}
+      viewer={viewer}
+      list={list}
+      section="workbench"
+      headingInTopbar
+      events={`?agent=${card.id}&shown=${stageMark(stage)}`}
+      corner={<Corner card={card} />}
+    >
       <div class="workbench">
         <section class="panel stage" aria-label="Terminal" id="stage">
           <StageView card={card} stage={stage} screenReader={viewer.screenReader} />

@@ -4,9 +4,9 @@ import { sprite } from './sprite.ts'
 import { quoted } from './text.ts'
 
 /** An icon of the sprite, hidden from screen readers. */
-export function Icon({ name, small, twist }: { name: string; small?: boolean; twist?: boolean }) {
+export function Icon({ name, small, large, twist }: { name: string; small?: boolean; large?: boolean; twist?: boolean }) {
   return (
-    <svg class={['icon', small && 'small', twist && 'twist']} aria-hidden="true">
+    <svg class={['icon', small && 'small', large && 'large', twist && 'twist']} aria-hidden="true">
       <use href={`${sprite.url}#${name}`} />
     </svg>
   )

@@ -52,7 +52,7 @@ function Profile({ viewer }: { viewer: Viewer }) {
         <h2 id="profile-h">Profile</h2>
         <p>An admin can change these.</p>
       </header>
-      <div class="row profile">
+      <div class="profile">
         <span class="avatar large" safe>
           {initials(viewer.displayName)}
         </span>
@@ -128,7 +128,7 @@ function Password({ errors }: { errors: FieldErrors }) {
         <p>Changing it ends your other sign-ins.</p>
       </header>
       <form class="stack" method="post" action="/account/password">
-        <TextField name="current_password" label="Present password" type="password" autocomplete="current-password" required errors={errors} />
+        <TextField name="current_password" label="Current password" type="password" autocomplete="current-password" required errors={errors} />
         <NewPassword name="new_password" label="New password" errors={errors} />
         <div>
           <button class="button" type="submit">

@@ -79,6 +79,7 @@ function RegisterForm({ model: { values, errors, problem, invitation, minPasswor
         name="email"
         label="Email"
         type="email"
+        autofocus={fixedEmail === undefined && values.email === ''}
         value={fixedEmail ?? values.email}
         readonly={fixedEmail !== undefined}
         hint={fixedEmail === undefined ? undefined : 'Set by the invitation.'}
@@ -86,7 +87,16 @@ function RegisterForm({ model: { values, errors, problem, invitation, minPasswor
         required
         errors={errors}
       />
-      <TextField name="username" label="Username" value={values.username} autocomplete="username" required errors={errors} more={{ autocapitalize: 'none' }} />
+      <TextField
+        name="username"
+        label="Username"
+        value={values.username}
+        autocomplete="username"
+        required
+        autofocus={fixedEmail !== undefined && values.username === ''}
+        errors={errors}
+        more={{ autocapitalize: 'none' }}
+      />
       <TextField name="display_name" label="Name" value={values.display_name} autocomplete="name" optional errors={errors} />
       <NewPassword name="password" label="Password" minLength={minPasswordLength} errors={errors} />
       <button class="button primary block" type="submit">
@@ -100,7 +110,16 @@ function RegisterForm({ model: { values, errors, problem, invitation, minPasswor
 export function NewPassword({ name, label, minLength, errors }: { name: string; label: string; minLength?: number; errors: Record<string, string> }) {
   const rule = minLength ? `At least ${minLength} characters; a sentence is easiest to remember.` : 'A sentence is easiest to remember.'
   return (
-    <TextField name={name} label={label} type="password" autocomplete="new-password" required errors={errors} hint={rule} more={{ 'data-strength': String(minLength ?? 12) }}>
+    <TextField
+      name={name}
+      label={label}
+      type="password"
+      autocomplete="new-password"
+      required
+      errors={errors}
+      hint={errors[name] ? undefined : rule}
+      more={{ 'data-strength': String(minLength ?? 12) }}
+    >
       <progress class="progress" max={4} value={0} aria-label="Strength of the password" hidden />
     </TextField>
   )
