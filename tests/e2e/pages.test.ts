@@ -3,14 +3,13 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { until } from '../../src/lib/until.ts'
 import { PASSWORD, type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { launchBrowser, openPage } from '../support/browser.ts'
+import { problemsOf } from '../support/page-check.ts'
 
 setDefaultTimeout(90_000)
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 // Markup, attributes of htmx in both spellings, a turn of the writing direction, and characters of several code points.
 const NAME = '"><img src=/steal-img onerror=alert(1)><b hx-get="/steal" data-hx-get="/steal-data" hx-trigger="load">👩‍👩‍👧 שלום'
 const FILE = '"><b hx-get="_steal" data-hx-get="_steal" hx-trigger="load"> \u202Egnp.exe 👩‍👩‍👧.md'
@@ -43,18 +42,6 @@ afterAll(async () => {
   await browser?.close()
   await app?.[Symbol.asyncDispose]()
 })
-
-async function problemsOf(page: Page, name: string): Promise<string[]> {
-  const found: string[] = []
-  if ((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) > 0) found.push(`${name} overflows`)
-  await page.evaluate(axe.source)
-  // The colours of the terminal's content are the program's own.
-  const { violations } = await page.evaluate(
-    (tags) => (window as unknown as { axe: typeof axe }).axe.run({ exclude: ['.xterm'] }, { runOnly: { type: 'tag', values: tags } }),
-    TAGS,
-  )
-  return [...found, ...violations.map(({ id, nodes }) => `${name}: ${id} ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`)]
-}
 
 test.each([
   ['light', 1440],

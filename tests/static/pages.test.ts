@@ -1,17 +1,16 @@
 // Every page in a real browser, in both themes and on both sizes: nothing is complained about, nothing overflows,
 // and people with screen readers or keyboards find everything.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import axe from 'axe-core'
 import type { Browser } from 'playwright-core'
 import { launchBrowser, openPage } from '../support/browser.ts'
 import { Gallery } from '../support/gallery.ts'
+import { problemsOf } from '../support/page-check.ts'
 import { samplePages } from '../support/sample-pages.tsx'
 
 setDefaultTimeout(60_000)
 let browser: Browser
 let gallery: Gallery
 const NAMES = Object.keys(samplePages({ organisation: '', nonce: '', asset: () => '', theme: 'system' }))
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 beforeAll(async () => {
   gallery = await Gallery.start()
@@ -35,14 +34,7 @@ test.each([
   for (const name of NAMES) {
     await page.goto(`${gallery.url}/${name}`)
     if (await page.locator('.terminal-slot').count()) await page.waitForSelector('x-term[data-link=connected]')
-    if ((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) > 0) found.push(`${name} overflows`)
-    await page.evaluate(axe.source)
-    // The colours of the terminal's content are the program's own.
-    const { violations } = await page.evaluate(
-      (tags) => (window as unknown as { axe: typeof axe }).axe.run({ exclude: ['.xterm'] }, { runOnly: { type: 'tag', values: tags } }),
-      TAGS,
-    )
-    for (const { id, nodes } of violations) found.push(`${name}: ${id} ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`)
+    found.push(...(await problemsOf(page, name)))
   }
   expect(found).toEqual([])
   expect(complaints).toEqual([])

@@ -70,10 +70,11 @@ const STARTS: [icon: string, word: string, about: string, instructions: string][
 const HIDDEN = ['provider', 'anthropic_base_url', 'anthropic_haiku_model', 'anthropic_sonnet_model', 'anthropic_opus_model'] as const
 
 // The fields that nobody can fill for the person; the rest has a good default. A refusal comes as the whole form.
-function ShortForm({ form: { values, presets } }: { form: AgentFormModel }) {
+function ShortForm({ form: { values, presets, requestKey } }: { form: AgentFormModel }) {
   const preset = presets.find((item) => item.id === values.provider)
   return (
     <form class="stack loose" method="post" action="/agents" novalidate>
+      {requestKey === undefined ? '' : <input type="hidden" name="request_key" value={requestKey} />}
       {HIDDEN.map((name) => (
         <input type="hidden" name={name} value={quoted(values[name])} />
       ))}
