@@ -1,9 +1,10 @@
 // What the terminal benches share: ttyd and the portal with the same program in them, and clients.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
 import { PortalProcess } from '../../tests/support/portal-process.ts'
+import { signalAll } from '../../tests/support/processes.ts'
 import { eachLine } from './lines.ts'
 
 export { quantile, table } from './report.ts'
@@ -72,6 +73,11 @@ export class Stand {
     return { name, url: `ws://127.0.0.1:${port}/ws`, headers: {}, folder: this.folder }
   }
 
+  private strays(): number[] {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    return pids.filter((pid) => commandOf(pid).includes(this.folder)).map(Number)
+  }
+
   /** Reads a way in another process; `last` is what it has heard so far. */
   reader(way: Way, keys: string, bytesPerSecond?: number): { readonly last: number; end(): Promise<void> } {
     const script = join(import.meta.dir, 'terminal-reader.ts')
@@ -92,6 +98,8 @@ export class Stand {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.children) child.kill()
     await Promise.all(this.children.map((child) => child.exited))
+    // The dtach that ttyd started is nobody's child.
+    signalAll(this.strays(), 'SIGKILL')
     await (await this.started?.catch(() => undefined))?.[Symbol.asyncDispose]()
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -151,6 +159,15 @@ export const pause = (ms: number): Promise<void> => Bun.sleep(ms)
 
 /** Whether the program of a way has left its file `ended`. */
 export const hasEnded = ({ folder }: Way): boolean => existsSync(join(folder, 'ended'))
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    // @NOTE it has just ended.
+    return ''
+  }
+}
 
 function freePort(): number {
   const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })

@@ -102,12 +102,12 @@ export class PortalProcess {
     return id
   }
 
-  /** Numbers of the processes whose command line names this portal's folder: sandboxes, sidecars, the database. */
+  /** Numbers of the processes whose command line or environment names this portal's folder: sandboxes, sidecars, the database. */
   processes(): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)
-      .filter((pid) => pid !== process.pid && commandOf(pid).includes(this.dataDir))
+      .filter((pid) => pid !== process.pid && wordsOf(pid).includes(this.dataDir))
   }
 
   /** Ends it with everything that it started, and removes its data. */
@@ -120,9 +120,10 @@ export class PortalProcess {
   }
 }
 
-function commandOf(pid: number): string {
+function wordsOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    // A sidecar has its folders in its environment alone.
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') + readFileSync(`/proc/${pid}/environ`, 'utf8')
   } catch {
     // @NOTE it has just ended.
     return ''
