@@ -26,7 +26,7 @@ import { Idleness } from './sessions/idleness.ts'
 import { Lease } from './sessions/lease.ts'
 import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
-import { SandboxStarter } from './sessions/starter.ts'
+import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
 import { Settings } from './settings/settings.ts'
 import { FilesystemStorage } from './storage/filesystem.ts'
 import type { Storage } from './storage/storage.ts'
@@ -55,6 +55,7 @@ export interface Overrides {
   bus?: Bus
   /** URL of a database that is there already. */
   databaseUrl?: string
+  startLimits?: StartLimits
 }
 
 /** Everything that routes may be given. */
@@ -143,7 +144,17 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const tasks = disposing.use(new Tasks(logger))
   const terminalAnswers = (agent: Agent, timeoutMs: number) =>
     hub.answers({ agentId: agent.id, find: () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id }) }, timeoutMs)
-  const starter = new SandboxStarter({ agents, sessions, settings, runtime, terminalAnswers, tasks, logger, internalUrl: () => internal.url })
+  const starter = new SandboxStarter({
+    agents,
+    sessions,
+    settings,
+    runtime,
+    terminalAnswers,
+    tasks,
+    logger,
+    internalUrl: () => internal.url,
+    limits: overrides.startLimits ?? START_LIMITS,
+  })
   const reconciler = disposing.use(
     new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings }), bus, tasks, logger, isLeader: () => lease.isLeader() }),
   )

@@ -13,6 +13,7 @@ import { page, redirect } from '../http/respond.ts'
 import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
 import { AppError } from '../lib/errors.ts'
 import { parseId } from '../lib/ids.ts'
+import { latest } from '../lib/latest.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Logins } from '../users/logins.ts'
@@ -179,25 +180,25 @@ class LivePage {
     const { bus, feed } = this.deps
     this.offs.push(
       bus.subscribe((event) => {
-        if ((event.kind === 'session.changed' || event.kind === 'agent.changed') && event.userId === this.user.id) void this.refresh()
+        if ((event.kind === 'session.changed' || event.kind === 'agent.changed') && event.userId === this.user.id) this.refresh()
       }),
     )
     if (this.agentId !== undefined)
       this.offs.push(feed.follow(this.agentId, undefined, { changes: (rows) => this.outputChanged(rows.map((row) => row.path)), resync: () => this.outputChanged([]) }))
-    const clock = setInterval(() => void this.refresh(), LIST_EVERY_MS)
+    const clock = setInterval(this.refresh, LIST_EVERY_MS)
     this.offs.push(
       () => clearInterval(clock),
       () => clearTimeout(this.timer),
     )
     // What changed between the drawing of the page and now, or while the line was broken.
-    void this.refresh()
+    this.refresh()
     this.outputChanged([])
     return () => {
       for (const off of this.offs) off()
     }
   }
 
-  private async refresh(): Promise<void> {
+  private readonly refresh = latest(async () => {
     const { lists, sessions, agents, outputs } = this.deps
     try {
       const list = await lists.of(this.user, this.agentId)
@@ -219,7 +220,7 @@ class LivePage {
       // @NOTE a page that cannot be read now is read again with the next hint or in five seconds.
       if (error instanceof AppError && error.kind === 'not_found') this.sink.close()
     }
-  }
+  })
 
   // The first change goes out at once, a storm at most four times a second.
   private outputChanged(paths: string[]): void {

@@ -5,6 +5,7 @@ import type { Bus } from '../bus/bus.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { type EventStreams, encodeEvent } from '../http/sse.ts'
 import { parseId } from '../lib/ids.ts'
+import { latest } from '../lib/latest.ts'
 import type { Logins } from '../users/logins.ts'
 import type { Repeats } from '../users/repeats.ts'
 import type { AgentStatuses } from './agent-statuses.ts'
@@ -22,6 +23,8 @@ interface Deps {
   streams: EventStreams
   edge: EdgeRules
 }
+
+const READ_EVERY_MS = 5000
 
 const OPEN = t.Object(
   { agent_id: t.Union([t.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }), t.String({ pattern: '^[1-9][0-9]{0,14}$' })]) },
@@ -57,12 +60,26 @@ export function sessionRoutes({ sessions, agents, repeats, statuses, logins, bus
       const session = await sessions.owned(user, params.id)
       server?.timeout(request, 0)
       return streams.answer(loginId, (sink) => {
-        const send = (row: SessionRow) => sink.send(encodeEvent({ event: 'session', data: JSON.stringify(sessionJson(row)) }))
-        const read = () => void sessions.owned(user, session.id).then(send, () => sink.close())
+        let told = ''
+        const read = latest(async () => {
+          try {
+            const data = JSON.stringify(sessionJson(await sessions.owned(user, session.id)))
+            if (data !== told) sink.send(encodeEvent({ event: 'session', data }))
+            told = data
+          } catch {
+            // Gone, or not to be read now: the client comes back, and is told which of the two.
+            sink.close()
+          }
+        })
         const off = bus.subscribe((event) => event.kind === 'session.changed' && event.sessionId === session.id && read())
-        // Subscribed first, then the snapshot: a change in between is sent twice rather than never.
+        // A hint may be lost.
+        const clock = setInterval(read, READ_EVERY_MS)
+        // Subscribed first, then the snapshot: a change in between is read twice rather than never.
         read()
-        return off
+        return () => {
+          off()
+          clearInterval(clock)
+        }
       })
     })
     .post('/agents/:id/restart', async ({ user, params }) => sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)))))

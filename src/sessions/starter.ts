@@ -10,9 +10,17 @@ import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import { closed, withProgress } from './steps.ts'
 
-const LIMIT_MS = 300_000
 const WRITE_EVERY_MS = 250
-const ANSWER_MS = 60_000
+
+/** How long a start may take. */
+export interface StartLimits {
+  /** From the wish to the first answer of the terminal. */
+  readyMs: number
+  /** From the start of the sandbox to the first answer of its terminal. */
+  answerMs: number
+}
+
+export const START_LIMITS: StartLimits = { readyMs: 300_000, answerMs: 60_000 }
 
 interface Deps {
   agents: Agents
@@ -25,6 +33,7 @@ interface Deps {
   logger: Logger
   /** Base URL of the internal API as sandboxes reach it. */
   internalUrl: () => string
+  limits: StartLimits
 }
 
 /** Runs starts in the background. */
@@ -55,7 +64,7 @@ export class SandboxStarter {
 
   private async start(agent: Agent, session: SessionRow, state: SandboxState, signal: AbortSignal): Promise<void> {
     const { sessions, runtime, logger } = this.deps
-    const limit = AbortSignal.timeout(LIMIT_MS)
+    const limit = AbortSignal.timeout(this.deps.limits.readyMs)
     const record = new StepWriter(sessions, session)
     const superseded = () => signal.aborted
     try {
@@ -97,7 +106,7 @@ export class SandboxStarter {
     await runtime.start(spec, (news) => record.note(news), signal)
     record.note({ step: 'terminal' })
     // Ready means that the terminal answered, not that a process runs.
-    await this.deps.terminalAnswers(agent, ANSWER_MS).catch((cause: unknown) => {
+    await this.deps.terminalAnswers(agent, this.deps.limits.answerMs).catch((cause: unknown) => {
       throw new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.', { cause })
     })
   }

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { type Portal, startPortal } from '../../src/server.ts'
+import type { StartLimits } from '../../src/sessions/starter.ts'
 import { testDatabase } from './database.ts'
 import { waysHere } from './machine.ts'
 
@@ -102,7 +103,7 @@ async function openWhereNothingIsolates(dataDir: string): Promise<Record<string,
 }
 
 /** Starts a portal whose agents run `claudeBin` (bash unless told). */
-export async function startTestApp({ claudeBin, env = {} }: { claudeBin?: string; env?: Record<string, string> } = {}): Promise<TestApp> {
+export async function startTestApp({ claudeBin, env = {}, startLimits }: { claudeBin?: string; env?: Record<string, string>; startLimits?: StartLimits } = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sac-test-'))
   const databaseUrl = await testDatabase()
   const config = readConfig({
@@ -115,7 +116,7 @@ export async function startTestApp({ claudeBin, env = {} }: { claudeBin?: string
     ...(claudeBin && { CLAUDE_BIN: claudeBin }),
     ...env,
   })
-  const start = () => startPortal(config, { logger: silentLogger, databaseUrl })
+  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits })
   const app: TestApp = new TestApp(await start(), dataDir, databaseUrl, async () => {
     await app.portal.stop()
     app.portal = await start()
