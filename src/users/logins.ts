@@ -1,5 +1,5 @@
 // Logins: who is signed in where. A login ends by deleting its row, and everything that hangs on it hears of it.
-import { and, desc, eq, gt, inArray, lt, ne } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull, lt, ne } from 'drizzle-orm'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import { randomToken, sha256Hex } from '../lib/crypto.ts'
@@ -110,7 +110,7 @@ export class Logins {
       .select({ id: logins.id })
       .from(logins)
       .innerJoin(users, eq(users.id, logins.userId))
-      .where(and(inArray(logins.id, loginIds), gt(logins.expiresAt, new Date())))
+      .where(and(inArray(logins.id, loginIds), gt(logins.expiresAt, new Date()), isNull(users.disabledAt)))
     const alive = new Set(rows.map((row) => row.id))
     return loginIds.filter((id) => !alive.has(id))
   }

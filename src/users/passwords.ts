@@ -7,6 +7,13 @@ const MAX_BYTES = 256
 const PARALLEL = 2
 const MAX_WAITING = 64
 
+/** One try at a password. */
+export interface Try {
+  /** Its turn has come, after those that came before it are told. Throws when it may not be made any more. */
+  begin(): void
+  end(right: boolean): void
+}
+
 /** Hashes and checks passwords. One per process. */
 export class Passwords {
   private active = 0
@@ -32,12 +39,19 @@ export class Passwords {
   }
 
   /** False for a wrong password. Without a hash it spends the same time, so that unknown names cannot be told. */
-  async matches(password: string, hash: string | undefined): Promise<boolean> {
-    if (Buffer.byteLength(password) > MAX_BYTES) return false
+  async matches(password: string, hash: string | undefined, attempt?: Try): Promise<boolean> {
+    if (Buffer.byteLength(password) > MAX_BYTES) {
+      attempt?.end(false)
+      return false
+    }
     this.dummy ??= Bun.password.hash('no such account', ARGON)
     const against = hash ?? (await this.dummy)
-    const equal = await this.turn(() => Bun.password.verify(password, against))
-    return hash !== undefined && equal
+    return this.turn(async () => {
+      attempt?.begin()
+      const right = (await Bun.password.verify(password, against)) && hash !== undefined
+      attempt?.end(right)
+      return right
+    })
   }
 
   private async turn<T>(work: () => Promise<T>): Promise<T> {

@@ -70,8 +70,11 @@ export class Users {
   async checkPassword(login: string, password: string, address: string): Promise<UserRow> {
     const { limits, passwords, db } = this.deps
     const account = login.trim().toLowerCase().slice(0, 320)
-    const waitS = limits.waitS(account, address)
-    if (waitS > 0) throw new AppError('too_many', 'rate_limited', `Too many wrong tries. Wait ${waitS} seconds, then try again.`, { retryAfterS: waitS })
+    const refuseInPause = () => {
+      const waitS = limits.waitS(account, address)
+      if (waitS > 0) throw new AppError('too_many', 'rate_limited', `Too many wrong tries. Wait ${waitS} seconds, then try again.`, { retryAfterS: waitS })
+    }
+    refuseInPause()
     // No name holds a NUL, and no database takes one; the answer is the same as for any other name that is not there.
     const [user] = account.includes('\0')
       ? []
@@ -80,12 +83,16 @@ export class Users {
           .from(users)
           .where(account.includes('@') ? eq(users.email, account) : eq(users.username, account))
           .limit(1)
-    const right = await passwords.matches(password, user && !user.disabledAt ? user.passwordHash : undefined)
-    if (right && user) {
-      limits.succeeded(account, address)
-      return user
-    }
-    const left = limits.failed(account, address)
+    let left = 0
+    const right = await passwords.matches(password, user && !user.disabledAt ? user.passwordHash : undefined, {
+      // Many tries sent at once all came before the first of them failed: each is counted before the next one has its turn.
+      begin: refuseInPause,
+      end: (isRight) => {
+        if (isRight) limits.succeeded(account, address)
+        else left = limits.failed(account, address)
+      },
+    })
+    if (right && user) return user
     const next = left > 0 && left <= 3 ? ` After ${left} more ${left === 1 ? 'try' : 'tries'} we pause sign-in for a while.` : ''
     throw new AppError('unauthorized', 'invalid_credentials', `That name and password do not match.${next}`)
   }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
+import { users } from '../../src/db/schema.ts'
 import { until } from '../../src/lib/until.ts'
 import { PASSWORD, startTestApp, type TestApp } from '../support/app.ts'
 
@@ -109,6 +111,18 @@ test('an ended login stops working at once, and its event stream ends', async ()
   })
   await until(() => over, { what: 'the end of the stream' })
 })
+
+test('the event stream of an account that is disabled ends within seconds', async () => {
+  const hugo = await app.as('hugo')
+  const stream = await fetch(`${app.portal.url}/events`, { headers: { authorization: `Bearer ${hugo.token}` } })
+  let isOver = false
+  void stream.text().then(() => {
+    isOver = true
+  })
+  await app.portal.context.database.db.update(users).set({ disabledAt: new Date() }).where(eq(users.username, 'hugo'))
+  await until(() => isOver, { timeoutMs: 8000, what: 'the end of the stream' })
+  expect((await hugo.ask('GET', '/api/auth/me')).status).toBe(401)
+}, 20_000)
 
 test('a changed password ends the other logins and keeps this one', async () => {
   const gina = await app.as('gina')

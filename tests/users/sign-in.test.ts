@@ -70,6 +70,14 @@ test('after five wrong tries the right password waits here, and works from elsew
   expect((await signIn('alice', PASSWORD, '10.1.1.2')).status).toBe(200)
 }, 30_000)
 
+test('tries that are sent at once are counted like tries one after the other', async () => {
+  const here = '10.1.2.1'
+  const answers = await Promise.all(Array.from({ length: 40 }, () => signIn('alice', 'wrong', here)))
+  // Two passwords are checked at a time: one more than five may have begun before the fifth was wrong.
+  expect(answers.filter(({ status }) => status === 401).length).toBeWithin(5, 7)
+  expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(34)
+}, 30_000)
+
 test('pauses grow to a minute, and are over then', () => {
   let now = 1_000_000
   const limits = new SignInLimits(() => now)
