@@ -161,6 +161,13 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     await inside.runtime.stop({ userId: 1, agentId: 3 })
     expect(below.filter((pid) => lives(pid))).toEqual([])
   })
+
+  test('leaves no key on the disk in the clear when it is stopped', async () => {
+    const key = `canary-${crypto.randomUUID()}`
+    await inside.start(5, { environment: { ANTHROPIC_AUTH_TOKEN: key } })
+    await inside.runtime.stop({ userId: 1, agentId: 5 })
+    expect(Bun.spawnSync(['grep', '-rl', key, inside.folders(5).root]).stdout.toString()).toBe('')
+  })
 })
 
 describe.skipIf(ways.length === 0)(`the product’s own sandboxes${ways.length === 0 ? ` (${missing})` : ''}`, () => {

@@ -192,6 +192,8 @@ export class LocalRuntime implements Runtime {
     }
     await rm(folders.sandboxNote, { force: true })
     await rm(folders.terminalSocket, { force: true })
+    // They hold the agent's keys as they are; the next start writes them anew.
+    await rm(folders.optionsFile, { force: true })
     // Last: it carries out what was written to the end, and nobody starts another one for a sandbox without a note.
     await this.sidecars.stop(folders, keyOf(key))
     removeLimits(this.groupOf(key))
