@@ -56,6 +56,11 @@ export class ServerLink {
     return this.askJson(INTERNAL_PATHS.remove, { path })
   }
 
+  /** Asks whether a file of this size may be sent at all. */
+  async room(path: string, size: number): Promise<Answer> {
+    return this.askJson(INTERNAL_PATHS.room, { path, size })
+  }
+
   /** Tells what the CLI does. */
   async activity(notice: ActivityNotice): Promise<Answer> {
     return this.askJson(INTERNAL_PATHS.activity, notice)

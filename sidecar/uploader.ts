@@ -12,6 +12,8 @@ import type { Warnings } from './warnings.ts'
 const MAX_SMALL = 16
 const MAX_LARGE = 4
 const CHUNK_BYTES = 256 * 1024
+// A file may claim terabytes that are nowhere: from here on the server is asked before all of it is read.
+const ASK_FIRST_BYTES = 64 * 1024 ** 2
 const JOURNAL_WAIT_MS = 1000
 const ROOT_WAIT_MS = 250
 const FULL_WAIT_MS = 60_000
@@ -134,6 +136,8 @@ export class Uploader {
 
   private async upload(work: Work, file: OpenedFile): Promise<void> {
     const { journal, server } = this.options
+    const room = file.size > ASK_FIRST_BYTES ? await server.room(work.path, file.size) : undefined
+    if (room && !room.ok) return this.declined(work, room)
     const bytes = file.size <= LARGE_BYTES ? readWhole(file) : undefined
     const sha256 = bytes ? new Bun.CryptoHasher('sha256').update(bytes).digest('hex') : await this.hash(file)
     const isSteady = isUnchanged(file)

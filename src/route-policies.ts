@@ -77,5 +77,6 @@ export const INTERNAL_POLICIES: PolicyTable = {
   'GET /ready': 'public',
   'POST /api/internal/output/upload': 'sandbox',
   'POST /api/internal/output/delete': 'sandbox',
+  'POST /api/internal/output/room': 'sandbox',
   'POST /api/internal/activity': 'sandbox',
 }

@@ -3,6 +3,7 @@
 export const INTERNAL_PATHS = {
   upload: '/api/internal/output/upload',
   remove: '/api/internal/output/delete',
+  room: '/api/internal/output/room',
   conversations: '/api/internal/conversations/events',
   activity: '/api/internal/activity',
 } as const

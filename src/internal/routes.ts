@@ -12,9 +12,11 @@ import { INTERNAL_PATHS, SHA256_HEADER } from './contract.ts'
 const ACTIVITY = t.Object({ state: t.Union([t.Literal('working'), t.Literal('waiting'), t.Literal('needs-you')]), detail: t.Optional(t.String()) }, { additionalProperties: false })
 const REMOVE = t.Object({ path: t.String() }, { additionalProperties: false })
 
+const ROOM = t.Object({ path: t.String(), size: t.Integer({ minimum: 0 }) }, { additionalProperties: false })
+
 const SMALL_BYTES = 64 * 1024
 
-/** Upload, delete and activity of the sandbox that the token names. */
+/** Upload, delete, room and activity of the sandbox that the token names. */
 export function internalRoutes({ identities, outputs, sessions }: { identities: SandboxIdentities; outputs: Outputs; sessions: Sessions }) {
   return new Elysia({ name: 'internal' })
     .use(sandboxOnly(identities))
@@ -41,6 +43,14 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
         return removed.changed ? { seq: removed.seq } : { seq: removed.seq, duplicate: true }
       },
       { body: REMOVE },
+    )
+    .post(
+      INTERNAL_PATHS.room,
+      async ({ agent, body }) => {
+        await outputs.admit(agent, { path: RelativePath.parse(body.path), size: body.size })
+        return { ok: true }
+      },
+      { body: ROOM },
     )
     .post(
       INTERNAL_PATHS.activity,

@@ -141,7 +141,7 @@ function store(state: BatchState, counters: Counters, change: StoreChange, quota
   const live = present && !present.deletedAt ? present : undefined
   const growth = change.size - (live?.size ?? 0)
   if ((growth > 0 && counters.usedBytes + growth > quota.maxBytes) || (!live && counters.fileCount + 1 > quota.maxFiles)) {
-    return new AppError('too_large', 'quota_exceeded', 'The space for output files is full. Delete files that you do not need, or ask an admin for more.')
+    return quotaExceeded()
   }
   counters.usedBytes += growth
   if (!live) {
@@ -199,6 +199,11 @@ async function writeState(tx: Transaction, agentId: number, state: BatchState, c
         on conflict (storage_key) do nothing`),
     tx.update(outputCounters).set({ lastSeq, usedBytes, fileCount }).where(eq(outputCounters.agentId, agentId)),
   ])
+}
+
+/** There is no space left for what would be stored. */
+export function quotaExceeded(): AppError {
+  return new AppError('too_large', 'quota_exceeded', 'The space for output files is full. Delete files that you do not need, or ask an admin for more.')
 }
 
 function current(state: BatchState, path: string) {

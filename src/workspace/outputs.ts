@@ -10,7 +10,7 @@ import { outputKey } from '../storage/keys.ts'
 import type { ByteRange, Storage } from '../storage/storage.ts'
 import { contentTypeOf } from './content-types.ts'
 import { ObjectRemovals } from './object-removals.ts'
-import type { Committed, OutputChange, OutputQuota } from './output-batch.ts'
+import { type Committed, type OutputChange, type OutputQuota, quotaExceeded } from './output-batch.ts'
 import { OutputCommits } from './output-commits.ts'
 import { type OutputTrouble, OutputTroubles } from './output-troubles.ts'
 import { type ChangedRow, type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
@@ -36,6 +36,8 @@ export interface Removed {
 }
 
 const LIMITS_CACHE_MS = 5000
+// Below this, storing a file and finding out that it is too much costs less than asking before.
+const WORTH_ASKING_BYTES = 1024 ** 2
 
 /** Stores, finds, opens and removes output files. */
 export class Outputs {
@@ -61,14 +63,14 @@ export class Outputs {
    * the same file twice changes nothing. Throws `too_large`, `invalid` `checksum_mismatch`, `conflict` `path_conflict`.
    */
   async store(agent: Agent, file: IncomingFile): Promise<Committed> {
-    try {
-      const done = await this.stored(agent, file)
-      this.troubles.settled(agent.id, file.path)
-      return done
-    } catch (error) {
-      if (error instanceof AppError) this.troubles.refused(agent.id, file.path, error)
-      throw error
-    }
+    const done = await this.toldOf(agent, file.path, this.stored(agent, file))
+    this.troubles.settled(agent.id, file.path)
+    return done
+  }
+
+  /** Whether a file of this size may be stored, asked before anybody reads or sends it. Throws `too_large`. */
+  async admit(agent: Agent, file: Pick<IncomingFile, 'path' | 'size'>): Promise<void> {
+    await this.toldOf(agent, file.path, this.admitted(agent, file))
   }
 
   /** Removes one file, or everything below a folder, the latter in portions. Removing what is not there changes nothing. */
@@ -164,10 +166,30 @@ export class Outputs {
     return this.removals.sweepUnknown(now)
   }
 
-  private async stored(agent: Agent, file: IncomingFile): Promise<Committed> {
+  // Whoever waits for the file sees why it does not come.
+  private async toldOf<T>(agent: Agent, path: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      if (error instanceof AppError) this.troubles.refused(agent.id, path, error)
+      throw error
+    }
+  }
+
+  // The batch decides; this keeps what it will refuse from filling the disk on its way.
+  private async admitted(agent: Agent, { path, size }: Pick<IncomingFile, 'path' | 'size'>) {
     const quota = await this.quota(agent)
-    if (file.size > quota.maxFileBytes)
-      throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    if (size > quota.maxFileBytes) throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    if (size <= WORTH_ASKING_BYTES) return quota
+    const [used] = await this.deps.db.execute<{ others: number }>(sql`
+      select (c.used_bytes - coalesce(f.size, 0))::float8 as others from output_counters c
+        left join output_files f on f.agent_id = c.agent_id and f.path = ${path} and f.deleted_at is null where c.agent_id = ${agent.id}`)
+    if ((used?.others ?? 0) + size > quota.maxBytes) throw quotaExceeded()
+    return quota
+  }
+
+  private async stored(agent: Agent, file: IncomingFile): Promise<Committed> {
+    const quota = await this.admitted(agent, file)
     const storageKey = outputKey(agent.id, file.sha256, randomToken(9))
     const hasher = new Bun.CryptoHasher('sha256')
     await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)

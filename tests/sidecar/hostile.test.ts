@@ -181,6 +181,16 @@ test('files of the folder that it starts in are not run or read as settings', as
   expect(await Bun.file(join(mirror.folder, 'pwned')).exists()).toBe(false)
 })
 
+test('a file that claims more than the server takes is not read for it', async () => {
+  await using mirror = new Mirror()
+  mirror.receiver.fault = ({ kind }) => (kind === 'room' ? { status: 413, code: 'file_too_large' } : undefined)
+  await mirror.start()
+  expect(Bun.spawnSync(['truncate', '-s', '4T', mirror.path('hole')]).exitCode).toBe(0)
+  await until(() => mirror.log.includes('does not take this file'), { timeoutMs: 10_000, what: 'the answer about it' })
+  await passed(mirror)
+  expect(mirror.receiver.asked.filter(({ path }) => path === 'hole').map(({ kind }) => kind)).toEqual(['room'])
+})
+
 test('what cannot be configured is told in one line', async () => {
   await built()
   const child = Bun.spawn([SIDECAR], { env: { SAC_INTERNAL_URL: 'ftp://nowhere' }, stdout: 'pipe', stderr: 'pipe' })

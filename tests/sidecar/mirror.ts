@@ -46,10 +46,11 @@ interface Reply {
 }
 
 export interface Asked {
-  kind: 'upload' | 'remove' | 'activity'
+  kind: 'upload' | 'remove' | 'room' | 'activity'
   path: string
   at: number
 }
+const KINDS: Record<string, Asked['kind']> = { upload: 'upload', delete: 'remove', room: 'room' }
 /** What the server shall do with a request: a status with a code, lose the answer after storing, or cut the line before. */
 export type Fault = { status: number; code?: string; retryAfterS?: number } | 'lose' | 'cut' | undefined
 
@@ -106,13 +107,14 @@ export class Receiver {
   private async answer(request: IncomingMessage): Promise<Reply | 'cut'> {
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return refusal({ status: 401, code: 'unauthorized' })
     const url = new URL(request.url ?? '', this.url)
-    const kind = url.pathname.endsWith('/upload') ? 'upload' : url.pathname.endsWith('/delete') ? 'remove' : 'activity'
+    const kind = KINDS[url.pathname.slice(url.pathname.lastIndexOf('/') + 1)] ?? 'activity'
     const body = kind === 'upload' ? undefined : ((await jsonOf(request)) as { path: string; state: string; detail?: string })
     const asked: Asked = { kind, path: body?.path ?? url.searchParams.get('path') ?? '', at: performance.now() }
     this.asked.push(asked)
     const fault = await this.fault(asked)
     if (typeof fault === 'object') return refusal(fault)
     if (fault === 'cut') return 'cut'
+    if (kind === 'room') return { status: 200, body: { ok: true } }
     const answer = kind === 'upload' ? await this.store(asked.path, request) : kind === 'remove' ? this.remove(asked.path) : this.note(body)
     return fault === 'lose' ? 'cut' : answer
   }

@@ -127,6 +127,28 @@ test('a file of one byte too many is refused before it is read, with and without
   await app.portal.context.settings.set('output_max_file_bytes', 10 * 1024 ** 3, undefined)
 })
 
+test('a large file for which there is no space is refused before it is read, and one that takes the place of another is not', async () => {
+  const { settings } = app.portal.context
+  await settings.set('output_max_bytes', 3 * 1024 ** 2, undefined)
+  const hilda = await app.as('hilda')
+  const full = await Sandbox.of(app, hilda)
+  const big = new Uint8Array(2 * 1024 ** 2)
+  expect((await full.upload('big', big)).status).toBe(201)
+  const head = [`Content-Length: ${big.byteLength}`, `X-Content-SHA256: ${sha256Hex(big)}`]
+  expect(await full.bare('more', head, () => {})).toMatch(/^HTTP\/1\.1 413 [\s\S]*quota_exceeded/)
+  expect((await full.upload('big', big.fill(1))).status).toBe(200)
+  const room = (path: string, size: number) =>
+    fetch(`${app.portal.internalUrl}/api/internal/output/room`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${full.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ path, size }),
+    }).then(({ status }) => status)
+  expect([await room('more', 2 ** 43), await room('more', 2 ** 63), await room('big', big.byteLength), await room('../x', 1), await room('more', -1)]).toEqual([
+    413, 413, 200, 422, 422,
+  ])
+  await settings.set('output_max_bytes', 10 * 1024 ** 3, undefined)
+})
+
 test('a body that ends early leaves nothing, and what follows a whole one is no part of anything', async () => {
   const head = (length: number, text: string) => [`Content-Length: ${length}`, `X-Content-SHA256: ${sha256Hex(text)}`]
   await box.bare('cut', head(100, 'x'.repeat(100)), (write, end) => {
