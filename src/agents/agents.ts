@@ -80,8 +80,7 @@ export class Agents {
       }
       const next = this.merged(row, input)
       const version = row.version + 1
-      const needsRestart =
-        JSON.stringify([next.config, next.secrets, next.cpuLimit, next.memoryLimitMb]) !== JSON.stringify([row.config, row.secrets, row.cpuLimit, row.memoryLimitMb])
+      const needsRestart = whatStartsReads(next) !== whatStartsReads(row)
       const [saved] = await tx
         .update(agents)
         .set({ ...next, version, restartVersion: needsRestart ? version : row.restartVersion, updatedAt: new Date() })
@@ -224,6 +223,11 @@ export class Agents {
   private async announce(agent: Agent): Promise<void> {
     await this.deps.bus.publish({ kind: 'agent.changed', userId: agent.createdBy, agentId: agent.id })
   }
+}
+
+/** What a sandbox is given when it starts, as text to compare. */
+function whatStartsReads({ config, secrets, cpuLimit, memoryLimitMb, instructions }: Omit<Mergeable, 'id'>): string {
+  return JSON.stringify([config, secrets, cpuLimit, memoryLimitMb, instructions])
 }
 
 type Mergeable = Pick<AgentRow, 'id' | 'name' | 'description' | 'icon' | 'instructions' | 'cpuLimit' | 'memoryLimitMb' | 'config' | 'secrets'>

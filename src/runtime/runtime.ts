@@ -20,7 +20,7 @@ export interface SandboxSpec extends SandboxRef {
   /** Environment of the CLI: provider URL, token, models, proxies, the user's variables. */
   environment: Record<string, string>
   resources: SandboxResources
-  /** Text of /workspace/CLAUDE.md; empty leaves the file alone. */
+  /** The portal's text of /workspace/CLAUDE.md; empty leaves the file to the agent. */
   claudeMd: string
   /** The sidecar's bearer token for the internal API; never visible to the CLI. */
   sandboxToken: string

@@ -41,7 +41,7 @@ export function InstructionsSection({ form: { values, errors } }: { form: AgentF
         <h2>
           <label for="instructions">Instructions</label>
         </h2>
-        <p id="instructions-hint">Added to CLAUDE.md after what the portal sets. Changes reach a running agent without a restart.</p>
+        <p id="instructions-hint">Added to CLAUDE.md after what the portal sets. A running agent goes on with the earlier text until you restart it.</p>
       </header>
       <div class="field">
         <textarea

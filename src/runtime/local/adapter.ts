@@ -89,8 +89,8 @@ export class LocalRuntime implements Runtime {
     const able = await this.probe()
     if (!able.ok) throw new AppError('unavailable', 'no_sandbox', able.reason)
     const { cpuLimit, memoryLimitBytes } = spec.resources
-    progress({ step: 'scheduling', detail: `On this machine, ${cpuLimit} CPU and ${Math.round(memoryLimitBytes / 1024 ** 2)} MiB` })
-    progress({ step: 'image', detail: 'Claude Code' })
+    progress({ step: 'scheduling', detail: `On this machine, ${cpuLimit} ${cpuLimit === 1 ? 'core' : 'cores'} and ${Math.round((memoryLimitBytes / 1024 ** 3) * 100) / 100} GiB` })
+    progress({ step: 'image' })
     const claude = await this.cli.ensure((detail, done, total) => progress({ step: 'image', detail, done, total }))
     // One at a time touches a sandbox: a start that somebody gave up never ends or doubles the one after it.
     await this.turns.take(keyOf(spec), async () => {

@@ -25,6 +25,8 @@ export interface SandboxFolders {
   sidecarNote: string
   sandboxNote: string
   optionsFile: string
+  /** Hash of the CLAUDE.md that was written last. */
+  instructionsNote: string
   /** The limits that it was started with, for servers that come later. */
   limitsFile: string
   /** What the sandbox sees as /etc/passwd and /etc/group. */
@@ -78,6 +80,7 @@ export function foldersOf(sandboxes: string, { userId, agentId }: { userId: numb
     sidecarNote: join(hidden, 'sidecar'),
     sandboxNote: join(hidden, 'sandbox'),
     optionsFile: join(hidden, 'options'),
+    instructionsNote: join(hidden, 'instructions'),
     limitsFile: join(hidden, 'limits.json'),
     passwd: join(hidden, 'passwd'),
     group: join(hidden, 'group'),

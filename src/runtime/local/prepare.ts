@@ -1,5 +1,6 @@
 // Makes a sandbox's folders and what lies in them before it starts. Nothing of it runs meanwhile.
-import { chmod, lchown, mkdir, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { chmod, lchown, mkdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { sha256Hex } from '../../lib/crypto.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { AgentFolder } from './agent-folder.ts'
 import { accounts } from './bubblewrap.ts'
@@ -34,7 +35,7 @@ export async function prepare({ folders, spec, owner, idInside, workspaceInside 
     using workspace = AgentFolder.open(folders.workspace, owner)
     using _output = workspace.folder('output')
     seedHome(home, workspaceInside, spec.theme)
-    if (spec.claudeMd) workspace.write('CLAUDE.md', `${spec.claudeMd}\n`, 0o644)
+    await instruct(workspace, folders.instructionsNote, spec.claudeMd)
   }
   const { passwd, group } = accounts(idInside)
   await writeFile(folders.passwd, passwd, { mode: 0o644 })
@@ -43,6 +44,21 @@ export async function prepare({ folders, spec, owner, idInside, workspaceInside 
   await writeFile(folders.tokenFile, spec.sandboxToken, { mode: 0o400 })
   await unlink(folders.terminalSocket).catch(() => {})
   await unlink(folders.sandboxNote).catch(() => {})
+}
+
+/**
+ * Writes CLAUDE.md when the portal's text is another one than at the last start; until then what the CLI and its user made of
+ * it stays. Their version is kept beside the new one.
+ */
+export async function instruct(workspace: AgentFolder, note: string, text: string): Promise<void> {
+  const whole = text === '' ? '' : `${text}\n`
+  const written = await readFile(note, 'utf8').catch(() => '')
+  const present = workspace.read('CLAUDE.md')
+  if (written === sha256Hex(whole) && present !== undefined) return
+  if (whole === '' && written === '') return
+  if (present && present !== whole && sha256Hex(present) !== written) workspace.write('CLAUDE.before.md', present, 0o644)
+  workspace.write('CLAUDE.md', whole, 0o644)
+  await writeFile(note, sha256Hex(whole), { mode: 0o600 })
 }
 
 /** A folder that was made under another user, for example by an earlier version, changes hands with all that is in it. */
