@@ -1,9 +1,9 @@
 // Logins: who is signed in where. A login ends by deleting its row, and everything that hangs on it hears of it.
-import { and, desc, eq, gt, inArray, isNull, lt, ne } from 'drizzle-orm'
+import { and, desc, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import { randomToken, sha256Hex } from '../lib/crypto.ts'
-import { notFound } from '../lib/errors.ts'
+import { AppError, notFound } from '../lib/errors.ts'
 import { type LoginRow, logins, type UserRow, users } from './schema.ts'
 import { type LoginTokens, TOKEN_LIFE_S } from './tokens.ts'
 
@@ -33,12 +33,21 @@ export class Logins {
     })
   }
 
-  /** Opens a login for a user whose password was right; returns the token for cookie or header. */
-  async open(user: Pick<UserRow, 'id'>, from: { userAgent: string; address: string }): Promise<{ token: string; loginId: string }> {
+  /**
+   * Opens a login for a user whose password was right; returns the token for cookie or header. Throws `unauthorized` when the
+   * password was changed since: the change ends the logins that are there, so none may come after it.
+   */
+  async open(user: Pick<UserRow, 'id' | 'passwordHash'>, from: { userAgent: string; address: string }): Promise<{ token: string; loginId: string }> {
     const sid = randomToken()
     const id = sha256Hex(sid)
-    const expiresAt = new Date(Date.now() + TOKEN_LIFE_S * 1000)
-    await this.deps.db.insert(logins).values({ id, userId: user.id, userAgent: from.userAgent.slice(0, 300), address: from.address, expiresAt })
+    const expiresAt = new Date(Date.now() + TOKEN_LIFE_S * 1000).toISOString()
+    // The lock on the user's row puts this before or after a change, never in between.
+    const opened = await this.deps.db.execute(sql`
+      insert into logins (id, user_id, user_agent, address, expires_at)
+      select ${id}::text, u.id, ${from.userAgent.slice(0, 300)}::text, ${from.address}::text, ${expiresAt}::timestamptz from users u
+        where u.id = ${user.id}::bigint and u.password_hash = ${user.passwordHash} and u.disabled_at is null for share
+      returning id`)
+    if (opened.length === 0) throw new AppError('unauthorized', 'invalid_credentials', 'That name and password do not match.')
     return { token: await this.deps.tokens.sign({ userId: user.id, sid }), loginId: id }
   }
 

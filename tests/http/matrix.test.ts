@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Agent } from '../../src/agents/agents.ts'
 import { until } from '../../src/lib/until.ts'
 import { INTERNAL_POLICIES, PUBLIC_POLICIES } from '../../src/route-policies.ts'
-import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+import type { UserRow } from '../../src/users/schema.ts'
+import { PASSWORD, type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { type Ids, SAMPLES, type Sample } from './samples.ts'
 
 let app: TestApp
@@ -10,6 +11,7 @@ let owner: Person
 let stranger: Person
 let admin: Person
 let ownerId: number
+let account: UserRow
 let sandboxToken: string
 beforeAll(async () => {
   app = await startTestApp()
@@ -18,6 +20,7 @@ beforeAll(async () => {
   stranger = await app.as('stranger')
   admin = await app.admin()
   ownerId = (await owner.ask<{ user: { id: number } }>('GET', '/api/auth/me')).body.user.id
+  account = await app.portal.context.users.checkPassword('owner', PASSWORD, 'test')
   sandboxToken = (await sandbox()).token
 })
 afterAll(() => app[Symbol.asyncDispose]())
@@ -33,7 +36,7 @@ async function belongings(): Promise<Ids> {
     yield bytes
   })()
   await outputs.store(agent, { path: 'a.txt', size: bytes.byteLength, sha256, body })
-  const { loginId } = await logins.open({ id: ownerId }, { userAgent: 'other', address: '127.0.0.1' })
+  const { loginId } = await logins.open(account, { userAgent: 'other', address: '127.0.0.1' })
   return { agent: String(agent.id), session: session.id, login: loginId }
 }
 

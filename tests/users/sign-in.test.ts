@@ -78,6 +78,15 @@ test('tries that are sent at once are counted like tries one after the other', a
   expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(34)
 }, 30_000)
 
+test('a password that was right before it was changed opens nothing afterwards', async () => {
+  const ivy = await app.as('ivy')
+  const { users: accounts, logins } = app.portal.context
+  const checked = await accounts.checkPassword('ivy', PASSWORD, 'elsewhere')
+  expect((await ivy.ask('PUT', '/api/auth/password', { current_password: PASSWORD, new_password: 'another good phrase' })).status).toBe(200)
+  await expect(logins.open(checked, { userAgent: '', address: 'elsewhere' })).rejects.toMatchObject({ code: 'invalid_credentials' })
+  expect(await logins.list(checked)).toHaveLength(1)
+})
+
 test('pauses grow to a minute, and are over then', () => {
   let now = 1_000_000
   const limits = new SignInLimits(() => now)
