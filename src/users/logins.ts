@@ -121,7 +121,9 @@ export class Logins {
       .innerJoin(users, eq(users.id, logins.userId))
       .where(and(inArray(logins.id, loginIds), gt(logins.expiresAt, new Date()), isNull(users.disabledAt)))
     const alive = new Set(rows.map((row) => row.id))
-    return loginIds.filter((id) => !alive.has(id))
+    const ended = loginIds.filter((id) => !alive.has(id))
+    for (const id of ended) this.cache.delete(id)
+    return ended
   }
 
   /** Reads this user's row again at the next request, after it changed. */

@@ -8,6 +8,8 @@ export class TerminalClient {
   readonly socket: WebSocket
   text = ''
   bytes = 0
+  /** Where the next byte of output stands in the stream. */
+  offset = 0
   status: { stream: string; offset: number; skipped: number; viewers: number } | undefined
   closed: { code: number } | undefined
   private readonly decoder = new TextDecoder()
@@ -40,9 +42,15 @@ export class TerminalClient {
   }
 
   private receive(frame: Uint8Array): void {
-    if (frame[0] === 0x73) this.status = JSON.parse(this.decoder.decode(frame.subarray(1)))
+    if (frame[0] === 0x73) this.heard(JSON.parse(new TextDecoder().decode(frame.subarray(1))))
     if (frame[0] !== 0x30) return
     this.bytes += frame.length - 1
+    this.offset += frame.length - 1
     this.text = (this.text + this.decoder.decode(frame.subarray(1), { stream: true })).slice(-200_000)
+  }
+
+  private heard(status: NonNullable<TerminalClient['status']>): void {
+    this.status = status
+    this.offset = status.offset
   }
 }

@@ -57,7 +57,7 @@ for (const [kind, start] of KINDS)
     const hand = typist.closed || on.stage.hub.counts.viewers === 0 ? on.stage.open(1, { tailOnly: true }) : typist
     if (hand !== typist) await hand.live()
     hand.type('\u0003')
-    await until(() => existsSync(ended), { timeoutMs: 1000, intervalMs: 5, what: 'the end of the flood' })
+    await until(() => existsSync(ended), { timeoutMs: 5000, intervalMs: 5, what: 'the end of the flood' })
   })
 
 test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue is bounded and nothing was skipped before', async () => {
@@ -75,7 +75,7 @@ test('dtach: Ctrl-C ends a flood at once although the reader is slow; its queue 
     await until(() => tab.heard > goal && on.stage.mostBuffered > 100_000, { timeoutMs: 20_000, what: 'two megabytes, and a queue' })
     if (round === 0) expect(tab.skipped).toBe(0)
     tab.type('\u0003')
-    await until(() => existsSync(ended), { timeoutMs: 1000, intervalMs: 5, what: 'the end of the flood' })
+    await until(() => existsSync(ended), { timeoutMs: 5000, intervalMs: 5, what: 'the end of the flood' })
     reading = false
     await slow
     await tab.shows('calm')
