@@ -11,6 +11,7 @@ import { STATUS } from '../http/errors.ts'
 import { type Frames, viewerOf } from '../http/frame.ts'
 import { page, redirect } from '../http/respond.ts'
 import { type EventSink, type EventStreams, encodeEvent } from '../http/sse.ts'
+import { themeOf } from '../http/theme.ts'
 import { AppError } from '../lib/errors.ts'
 import { parseId } from '../lib/ids.ts'
 import { latest } from '../lib/latest.ts'
@@ -89,7 +90,7 @@ function formPages({ agents, repeats, sessions, settings, lists, frames, logins,
     .get('/agents/:id/edit', async ({ user, params }) => show(user, await agents.owned(user, parseId(params.id))))
     .post(
       '/agents',
-      async ({ user, body }) => {
+      async ({ user, body, request }) => {
         try {
           const sending = { user, key: requestKeyOf(body), operation: 'POST /agents', body: {}, wait: true }
           const { id } = await repeats.once(
@@ -97,7 +98,7 @@ function formPages({ agents, repeats, sessions, settings, lists, frames, logins,
             (within) => agents.create(user, inputOf(body), within),
             (agent) => ({ id: agent.id }),
           )
-          await sessions.open(await agents.owned(user, id))
+          await sessions.open(await agents.owned(user, id), { theme: themeOf(user, request) })
           return redirect(`/agents/${id}`)
         } catch (error) {
           if (error instanceof AppError && error.kind !== 'unavailable') return show(user, undefined, { fields: body, error })
@@ -125,9 +126,9 @@ function formPages({ agents, repeats, sessions, settings, lists, frames, logins,
 function actionPages({ agents, sessions, logins, edge }: Deps) {
   return new Elysia({ name: 'agent-actions' })
     .use(signedIn({ logins, edge }))
-    .post('/agents/:id/start', async ({ user, params }) => {
+    .post('/agents/:id/start', async ({ user, params, request }) => {
       const agent = await agents.owned(user, parseId(params.id))
-      await sessions.open(agent)
+      await sessions.open(agent, { theme: themeOf(user, request) })
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/stop', async ({ user, params }) => {
@@ -135,9 +136,9 @@ function actionPages({ agents, sessions, logins, edge }: Deps) {
       await sessions.stop(agent, 'Stopped by you.')
       return redirect(`/agents/${agent.id}`)
     })
-    .post('/agents/:id/restart', async ({ user, params }) => {
+    .post('/agents/:id/restart', async ({ user, params, request }) => {
       const agent = await agents.owned(user, parseId(params.id))
-      await sessions.restart(agent)
+      await sessions.restart(agent, themeOf(user, request))
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/delete', async ({ user, params }) => {

@@ -45,6 +45,7 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
       return {
         kind: 'terminal',
         sessionId: session.id,
+        theme: session.theme,
         warning: session.warning ?? undefined,
         needsRestart: agent.restartVersion > agent.startedVersion,
         readyAt: session.readyAt?.toISOString(),

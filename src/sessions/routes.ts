@@ -4,6 +4,7 @@ import type { Agents } from '../agents/agents.ts'
 import type { Bus } from '../bus/bus.ts'
 import { type EdgeRules, signedIn } from '../http/auth.ts'
 import { type EventStreams, encodeEvent } from '../http/sse.ts'
+import { themeOf } from '../http/theme.ts'
 import { parseId } from '../lib/ids.ts'
 import { latest } from '../lib/latest.ts'
 import type { Logins } from '../users/logins.ts'
@@ -42,7 +43,7 @@ export function sessionRoutes({ sessions, agents, repeats, statuses, logins, bus
         const repeatable = { user, key: request.headers.get('idempotency-key'), operation: 'POST /api/sessions', body }
         const answer = await repeats.once(
           repeatable,
-          (within) => sessions.open(agent, within),
+          (within) => sessions.open(agent, { theme: themeOf(user, request), within }),
           ({ session, isNew }) => ({ ...sessionJson(session), is_new: isNew }),
         )
         set.status = answer.is_new ? 201 : 200
@@ -82,7 +83,7 @@ export function sessionRoutes({ sessions, agents, repeats, statuses, logins, bus
         }
       })
     })
-    .post('/agents/:id/restart', async ({ user, params }) => sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)))))
+    .post('/agents/:id/restart', async ({ user, params, request }) => sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)), themeOf(user, request))))
     .post('/agents/:id/stop', async ({ user, params, set }) => {
       await sessions.stop(await agents.owned(user, parseId(params.id)), 'Stopped by you.')
       set.status = 204

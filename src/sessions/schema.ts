@@ -37,6 +37,10 @@ export const sessions = pgTable(
     /** What the CLI does now: `working`, `waiting`, `needs-you`. */
     activity: text('activity', { enum: ['working', 'waiting', 'needs-you'] }),
     activityDetail: text('activity_detail'),
+    /** Colours that the CLI was started with. */
+    theme: text('theme', { enum: ['light', 'dark'] })
+      .notNull()
+      .default('dark'),
     startedAt: timestamp('started_at', { withTimezone: true }).notNull().defaultNow(),
     readyAt: timestamp('ready_at', { withTimezone: true }),
     lastActive: timestamp('last_active', { withTimezone: true }).notNull().defaultNow(),

@@ -10,6 +10,12 @@ import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
 /** Columns that progress and activity may change. */
 export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
 
+/** What `open` came to. */
+export interface Opened {
+  session: SessionRow
+  isNew: boolean
+}
+
 const MAX_LISTED = 500
 const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
 
@@ -29,34 +35,34 @@ export class Sessions {
   }
 
   /** The agent's session; a stopped or failed one begins anew, without one a row is made. Answers at once. */
-  async open(agent: Agent, within: Within = (work) => this.deps.db.transaction(work)): Promise<{ session: SessionRow; isNew: boolean }> {
-    const opened = await within((tx) => this.opened(tx, agent))
+  async open(agent: Agent, { theme, within = (work) => this.deps.db.transaction(work) }: { theme?: SessionRow['theme']; within?: Within } = {}): Promise<Opened> {
+    const opened = await within((tx) => this.opened(tx, agent, theme))
     if (opened.isNew) await this.announced(opened.session)
     return opened
   }
 
-  private async opened(tx: Transaction, agent: Agent): Promise<{ session: SessionRow; isNew: boolean }> {
-    const [made] = await tx.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id }).onConflictDoNothing().returning()
+  private async opened(tx: Transaction, agent: Agent, theme: SessionRow['theme'] | undefined): Promise<Opened> {
+    const [made] = await tx.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id, theme }).onConflictDoNothing().returning()
     if (made) return { session: made, isNew: true }
     const [revived] = await tx
       .update(sessions)
-      .set(fresh())
+      .set(fresh(theme))
       .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['stopped', 'failed'])))
       .returning()
     if (revived) return { session: revived, isNew: true }
     const [present] = await tx.select().from(sessions).where(ofAgent(agent.id)).limit(1)
     // Deleted between the two statements: the next try makes a new one.
-    return present ? { session: present, isNew: false } : this.opened(tx, agent)
+    return present ? { session: present, isNew: false } : this.opened(tx, agent, theme)
   }
 
-  /** Begins a new generation of a session that runs. */
-  async restart(agent: Agent): Promise<SessionRow> {
+  /** Begins a new generation of a session that runs, in the colours that it has unless told. */
+  async restart(agent: Agent, theme?: SessionRow['theme']): Promise<SessionRow> {
     const [row] = await this.deps.db
       .update(sessions)
-      .set(fresh())
+      .set(fresh(theme))
       .where(and(eq(sessions.agentId, agent.id), ne(sessions.status, 'deleted')))
       .returning()
-    return row ? this.announced(row) : (await this.open(agent)).session
+    return row ? this.announced(row) : (await this.open(agent, { theme })).session
   }
 
   /** Asks for an end; the files stay. */
@@ -164,6 +170,17 @@ function ofAgent(agentId: number) {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-function fresh() {
-  return { status: 'creating' as const, steps: [], reason: null, warning: null, activity: null, activityDetail: null, readyAt: null, startedAt: new Date(), updatedAt: new Date() }
+function fresh(theme?: SessionRow['theme']) {
+  return {
+    theme,
+    status: 'creating' as const,
+    steps: [],
+    reason: null,
+    warning: null,
+    activity: null,
+    activityDetail: null,
+    readyAt: null,
+    startedAt: new Date(),
+    updatedAt: new Date(),
+  }
 }

@@ -71,7 +71,7 @@ export class SandboxStarter {
       record.note({ step: 'scheduling' })
       if (state.phase !== 'absent') await runtime.stop({ userId: agent.createdBy, agentId: agent.id })
       const started = await this.deps.agents.nextGeneration(agent)
-      await raced(this.bringUp(started, record, AbortSignal.any([signal, limit])), AbortSignal.any([signal, limit]))
+      await raced(this.bringUp(started, session, record, AbortSignal.any([signal, limit])), AbortSignal.any([signal, limit]))
       const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
       await record.finish()
       await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: warning ?? null, steps: record.steps })
@@ -89,7 +89,7 @@ export class SandboxStarter {
     }
   }
 
-  private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, record: StepWriter, signal: AbortSignal): Promise<void> {
+  private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, session: SessionRow, record: StepWriter, signal: AbortSignal): Promise<void> {
     const { agents, settings, runtime } = this.deps
     const limits = await settings.limits(agent.createdBy)
     const spec: SandboxSpec = {
@@ -101,7 +101,7 @@ export class SandboxStarter {
       resources: { cpuLimit: agent.cpuLimit ?? limits.cpuLimit, memoryLimitBytes: (agent.memoryLimitMb ?? limits.memoryLimitMb) * 1024 ** 2, pidsLimit: limits.pidsLimit },
       sandboxToken,
       internalUrl: this.deps.internalUrl(),
-      theme: 'dark',
+      theme: session.theme,
     }
     await runtime.start(spec, (news) => record.note(news), signal)
     record.note({ step: 'terminal' })

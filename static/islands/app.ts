@@ -14,7 +14,7 @@ import { initResizers } from './resizers.ts'
 import { initShortcuts } from './shortcuts.ts'
 import { initSide } from './side.ts'
 import { initTabs } from './tabs.ts'
-import { initTheme } from './theme.ts'
+import { initTheme, tellScheme } from './theme.ts'
 import { initToasts } from './toasts.ts'
 
 let alpine: Promise<void> | undefined
@@ -41,3 +41,4 @@ initShortcuts()
 initResizers()
 initClocks()
 initTheme()
+tellScheme()

@@ -5,6 +5,20 @@ import { toast } from './toasts.ts'
 const WORDS: Record<string, string> = { system: 'System', light: 'Light', dark: 'Dark' }
 const NEXT: Record<string, string> = { system: 'light', light: 'dark', dark: 'system' }
 
+// Named in src/http/theme.ts, too.
+const SCHEME_COOKIE = 'sac-scheme'
+const YEAR_S = 365 * 24 * 3600
+
+/** Tells the server whether the system is light or dark: a terminal starts in the colours of its page. */
+export function tellScheme(): void {
+  const light = matchMedia('(prefers-color-scheme: light)')
+  const tell = () => {
+    document.cookie = `${SCHEME_COOKIE}=${light.matches ? 'light' : 'dark'}; Path=/; SameSite=Lax; Max-Age=${YEAR_S}`
+  }
+  light.addEventListener('change', tell)
+  tell()
+}
+
 /** Takes over forms with `data-theme-switch`; without scripts they go to the account page. */
 export function initTheme(): void {
   document.addEventListener('submit', (event) => {

@@ -30,7 +30,7 @@ function home(): string {
 
 const seed = (path: string) => {
   using opened = AgentFolder.open(path)
-  seedHome(opened, '/workspace', 'dark')
+  seedHome(opened, '/workspace', { theme: 'dark' })
 }
 
 test('a home is seeded once, and what the CLI and its user set there stays', () => {
@@ -43,6 +43,20 @@ test('a home is seeded once, and what the CLI and its user set there stays', () 
   seed(path)
   expect(lstatSync(join(path, '.claude.json')).ino).toBe(inode)
   expect(readdirSync(path).sort()).toEqual(['.claude', '.claude.json'])
+})
+
+test('a home follows the colours of its sessions until somebody chooses others in the CLI', () => {
+  const path = home()
+  const theme = () => JSON.parse(readFileSync(join(path, '.claude.json'), 'utf8')).theme
+  const start = (seeded: { theme: 'light' | 'dark'; before?: string }) => {
+    using opened = AgentFolder.open(path)
+    seedHome(opened, '/workspace', seeded)
+    return theme()
+  }
+  expect(start({ theme: 'dark' })).toBe('dark')
+  expect(start({ theme: 'light', before: 'dark' })).toBe('light')
+  writeFileSync(join(path, '.claude.json'), JSON.stringify({ theme: 'dark-daltonized' }))
+  expect(start({ theme: 'dark', before: 'light' })).toBe('dark-daltonized')
 })
 
 test('a link in the place of a seeded file neither gives away what it points to nor is written through', () => {

@@ -3,14 +3,20 @@ import type { AgentFolder } from './agent-folder.ts'
 
 type Json = Record<string, unknown>
 
+/** Colours for the CLI, and those that it was seeded with before: any others were chosen in the CLI, and stay. */
+export interface SeededTheme {
+  theme: 'light' | 'dark'
+  before?: string
+}
+
 /** Seeds `~/.claude.json` (onboarding, trust) and `~/.claude/settings.json` (edits accepted: the sandbox is the guard). */
-export function seedHome(home: AgentFolder, workspace: string, theme: 'light' | 'dark'): void {
+export function seedHome(home: AgentFolder, workspace: string, { theme, before }: SeededTheme): void {
+  const themed = (present: Json) => ({ ...present, theme: present.theme === undefined || present.theme === before ? theme : present.theme })
   const state = readJson(home, '.claude.json')
   const projects = asObject(state.projects)
   const project = { ...asObject(projects[workspace]), hasTrustDialogAccepted: true, hasCompletedProjectOnboarding: true }
   writeJson(home, '.claude.json', {
-    theme,
-    ...state,
+    ...themed(state),
     hasCompletedOnboarding: true,
     // A question about its permission mode, which would stand before the prompt of a new agent.
     hasSeenAutoDefaultNudge: true,
@@ -19,7 +25,7 @@ export function seedHome(home: AgentFolder, workspace: string, theme: 'light' | 
   })
   using folder = home.folder('.claude')
   const present = readJson(folder, 'settings.json')
-  writeJson(folder, 'settings.json', { theme, ...present, permissions: { defaultMode: 'acceptEdits', ...asObject(present.permissions) } })
+  writeJson(folder, 'settings.json', { ...themed(present), permissions: { defaultMode: 'acceptEdits', ...asObject(present.permissions) } })
 }
 
 function writeJson(folder: AgentFolder, name: string, value: Json): void {

@@ -27,6 +27,8 @@ export interface SandboxFolders {
   optionsFile: string
   /** Hash of the CLAUDE.md that was written last. */
   instructionsNote: string
+  /** Colours that the home was seeded with last. */
+  themeNote: string
   /** The limits that it was started with, for servers that come later. */
   limitsFile: string
   /** What the sandbox sees as /etc/passwd and /etc/group. */
@@ -81,6 +83,7 @@ export function foldersOf(sandboxes: string, { userId, agentId }: { userId: numb
     sandboxNote: join(hidden, 'sandbox'),
     optionsFile: join(hidden, 'options'),
     instructionsNote: join(hidden, 'instructions'),
+    themeNote: join(hidden, 'theme'),
     limitsFile: join(hidden, 'limits.json'),
     passwd: join(hidden, 'passwd'),
     group: join(hidden, 'group'),

@@ -34,7 +34,8 @@ export async function prepare({ folders, spec, owner, idInside, workspaceInside 
     using home = AgentFolder.open(folders.home, owner)
     using workspace = AgentFolder.open(folders.workspace, owner)
     using _output = workspace.folder('output')
-    seedHome(home, workspaceInside, spec.theme)
+    seedHome(home, workspaceInside, { theme: spec.theme, before: await readFile(folders.themeNote, 'utf8').catch(() => undefined) })
+    await writeFile(folders.themeNote, spec.theme, { mode: 0o600 })
     await instruct(workspace, folders.instructionsNote, spec.claudeMd)
   }
   const { passwd, group } = accounts(idInside)
