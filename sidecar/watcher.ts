@@ -1,5 +1,5 @@
 // Sees every change below a folder: events for speed, comparisons for certainty.
-import { closeSync, type FSWatcher, fstatSync, lstatSync, mkdirSync, statSync, watch } from 'node:fs'
+import { closeSync, type FSWatcher, fchownSync, fstatSync, lstatSync, mkdirSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { escapeName, isBelow } from '../src/lib/paths.ts'
 import type { Journal, Observation } from './journal.ts'
@@ -171,6 +171,7 @@ export class Watcher {
       if (!lstatSync(root, { throwIfNoEntry: false })) mkdirSync(root)
       const stat = lstatSync(root)
       if (!stat.isDirectory()) throw new Error('it is not a folder')
+      if (stat.uid !== parent.uid && stat.uid === process.getuid?.()) handOver(root, parent)
       const place = `${parent.dev}:${parent.ino}:${stat.dev}`
       const before = journal.fact('place')
       if (before !== place) {
@@ -208,6 +209,16 @@ export class Watcher {
     this.watcher = undefined
     if (this.watched !== undefined) closeSync(this.watched)
     this.watched = undefined
+  }
+}
+
+/** A folder that we made belongs to whoever works around it: we may be root, and the sandbox is not. */
+function handOver(root: string, { uid, gid }: { uid: number; gid: number }): void {
+  const folder = enterFolder(root, '')
+  try {
+    fchownSync(folder, uid, gid)
+  } finally {
+    closeSync(folder)
   }
 }
 

@@ -232,6 +232,11 @@ describe.skipIf(ways.length === 0)(`the product’s own sandboxes${ways.length =
     await until(async () => JSON.stringify(await listing(agent, '')).includes('kept.txt'), { timeoutMs: 10_000, what: 'the file' })
     await until(async () => (await app.portal.context.sessions.ofAgent(agentId))?.activity === 'working', { timeoutMs: 10_000, what: 'the hook' })
   })
+
+  test('get a removed output folder back as their own', async () => {
+    const again = 'rm -rf /workspace/output; until { echo again > /workspace/output/again.txt; } 2>/dev/null; do sleep 0.1; done'
+    expect(await run(again)).toEqual({ code: 0, out: '' })
+  })
 })
 
 async function ownerOf(app: TestApp, agentId: number): Promise<number> {
