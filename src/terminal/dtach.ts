@@ -1,5 +1,6 @@
 // Upstream over dtach's Unix socket (dtach 0.9): ten-byte packets to it, raw output from it.
 import { AppError } from '../lib/errors.ts'
+import { free } from '../lib/free.ts'
 import type { TerminalSize, Upstream, UpstreamSink } from './upstream.ts'
 
 const PUSH = 0
@@ -55,6 +56,7 @@ class DtachConnection implements Upstream {
       socket: {
         data: (_socket, bytes) => {
           if (!this.over) this.sink.data(bytes)
+          free(bytes)
         },
         drain: () => this.flush(),
         close: () => this.ended('ended', 'the terminal closed'),

@@ -1,5 +1,6 @@
 // Upstream over ttyd's WebSocket (ttyd 1.7): subprotocol `tty`, its credential twice, held back by its socket.
 import { AppError } from '../lib/errors.ts'
+import { free } from '../lib/free.ts'
 import { INPUT, OUTPUT, RESIZE } from './frames.ts'
 import type { TerminalSize, Upstream, UpstreamSink } from './upstream.ts'
 
@@ -141,6 +142,7 @@ class TtydConnection implements Upstream {
       const bytes = this.late.shift()
       if (!bytes) return
       this.sink.data(bytes)
+      free(bytes)
     }
   }
 

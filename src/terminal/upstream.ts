@@ -8,7 +8,7 @@ export interface TerminalSize {
 
 /** What an upstream tells its owner. */
 export interface UpstreamSink {
-  /** Output bytes of the PTY. The buffer is only valid during the call. */
+  /** Output bytes of the PTY. Only valid during the call: their memory is freed behind it. */
   data(bytes: Uint8Array): void
   /** Input that had to wait was taken. */
   taken(): void
