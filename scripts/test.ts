@@ -19,7 +19,7 @@ process.exit(code)
 
 async function runTests(): Promise<number> {
   const command = [process.execPath, 'test', '--timeout', '60000', '--reporter=junit', `--reporter-outfile=${report}`, ...(only.length > 0 ? only : ['tests'])]
-  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', timeout: LIMIT_MS })
+  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', timeout: LIMIT_MS, killSignal: 'SIGKILL' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
   return (await child.exited) || 0
 }

@@ -114,7 +114,7 @@ describe.skipIf(ways.length === 0)(`sandboxes when things are killed${missing ? 
       await Promise.all([server.becomes(starts, 'running', 10_000), server.becomes(restarts, 'running', 10_000)])
       const terminalsOf = (id: number) => server.terminals().filter((words) => words[2] === server.folders(id).terminalSocket).length
       await until(() => terminalsOf(stops) === 0 && terminalsOf(goes) === 0 && !existsSync(server.folders(goes).root), { timeoutMs: 10_000, what: 'what should be gone' })
-      expect([terminalsOf(starts), terminalsOf(restarts)]).toEqual([1, 1])
+      await until(() => terminalsOf(starts) === 1 && terminalsOf(restarts) === 1, { timeoutMs: 10_000, what: 'one terminal of each that runs' })
       expect((await inside(starts, 'echo on')).out + (await inside(restarts, 'echo on')).out).toBe('onon')
       expect((await server.session(stops))?.status).toBe('stopped')
       await Promise.all([starts, restarts, stops].map((id) => server.ask('DELETE', `/api/agents/${id}`)))
