@@ -99,11 +99,12 @@ async function readState(tx: Transaction, agentId: number, batch: readonly Wante
   return { rows: new Map(found.flat().map((row) => [row.path, row])), folders, dirty: new Map(), orphans: new Set() }
 }
 
+// An array, not a join: without figures about the table a join reads all rows of the agent, so that a storm grows with its square.
 function rowsAt(tx: Transaction, agentId: number, paths: string[]): Promise<OutputFileRow[]> {
   return tx
     .select()
     .from(outputFiles)
-    .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.path} in (select jsonb_array_elements_text(${JSON.stringify(paths)}::jsonb))`))
+    .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.path} = any (array(select jsonb_array_elements_text(${JSON.stringify(paths)}::jsonb)))`))
     .execute()
 }
 
