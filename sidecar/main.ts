@@ -5,6 +5,7 @@ import { hookSocket, leanEnvironment, readSidecarConfig } from './config.ts'
 import { Journal } from './journal.ts'
 import { notify } from './notify.ts'
 import { Relay } from './relay.ts'
+import { codeRelease } from './release.ts'
 import { ServerLink } from './server-link.ts'
 import { Uploader } from './uploader.ts'
 import { Warnings } from './warnings.ts'
@@ -15,7 +16,7 @@ const REVOKED = 77
 const BAD_CONFIGURATION = 78
 /** Whoever ends a sidecar waits three seconds before it kills. */
 const FAREWELL_MS = 2000
-const TIDY_MS = 3000
+const TIDY_MS = 1000
 
 // The stream object of standard error alone costs two megabytes.
 function write(line: string): void {
@@ -72,14 +73,17 @@ function run(): void {
 
 /** Gives back what a storm of files took, once it is over: there may be a sidecar for every agent of a machine. */
 function tidyAfterWork(uploader: Uploader): void {
+  const releaseCode = codeRelease()
   let seen = uploader.ended
-  let untidy = false
+  // The start itself took much that is not needed again.
+  let untidy = true
   setInterval(() => {
     const isWorking = uploader.ended !== seen
     seen = uploader.ended
     if (!isWorking && untidy) {
       Bun.gc(true)
       Bun.shrink()
+      releaseCode()
     }
     untidy = isWorking
   }, TIDY_MS)
