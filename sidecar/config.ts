@@ -44,8 +44,8 @@ export function hookSocket(env: Env = process.env): string {
 }
 
 // Without its compilers the program needs 20 MiB less and is hardly slower: what takes time here is native or waits. The little
-// that calls into the system (see release.ts) needs the rest of the machinery.
-const LEAN = { BUN_JSC_useBaselineJIT: '0', BUN_JSC_useDFGJIT: '0', BUN_JSC_useFTLJIT: '0', BUN_JSC_useRegExpJIT: '0' }
+// that calls into the system (see release.ts) needs the rest of the machinery. A small heap is collected before it grows.
+const LEAN = { BUN_JSC_useBaselineJIT: '0', BUN_JSC_useDFGJIT: '0', BUN_JSC_useFTLJIT: '0', BUN_JSC_useRegExpJIT: '0', BUN_JSC_forceMiniVMMode: '1' }
 const OURS = ['PATH', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'LOG_LEVEL', 'SAC_INTERNAL_URL', 'SAC_TOKEN_FILE', 'SAC_WATCH_DIR', 'SAC_JOURNAL', 'SAC_SOCKET']
 
 /** The environment to run with: ours alone, and small. Undefined when this is it already. */
