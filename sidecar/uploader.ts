@@ -9,7 +9,7 @@ import { MAX_QUIET_MS, QUIET_MS } from './quiet.ts'
 import { type Answer, type ServerLink, Unreachable } from './server-link.ts'
 import type { Warnings } from './warnings.ts'
 
-const MAX_SMALL = 32
+const MAX_SMALL = 20
 const MAX_LARGE = 4
 const CHUNK_BYTES = 256 * 1024
 // A file may claim terabytes that are nowhere: from here on the server is asked before all of it is read.
