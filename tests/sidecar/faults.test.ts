@@ -179,7 +179,7 @@ test('another disk in the folder’s place removes nothing from the server', asy
 })
 
 test('a sidecar that cannot open more files removes nothing and goes on when it can', async () => {
-  await using mirror = new Mirror(['/bin/sh', '-c', 'ulimit -n 40; exec "$@"', 'sh'])
+  await using mirror = new Mirror(['/bin/sh', '-c', 'ulimit -n 56; exec "$@"', 'sh'])
   for (let file = 0; file < 300; file++) mirror.write(`${file % 30}/a/b/c/${file}`, 'x'.repeat(70_000 * (file % 2)))
   await mirror.start()
   await mirror.inStep(60_000)
