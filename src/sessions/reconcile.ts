@@ -128,6 +128,8 @@ export class Reconciler {
       await runtime.remove({ userId: agent.createdBy, agentId })
       await outputs.purge(agentId, agentPrefix(agentId))
       await agents.forget(agent)
+      // What was on its way while the rows went has an object, but no row to find it by.
+      await outputs.purge(agentId, agentPrefix(agentId))
       logger.info('agent removed', { agentId })
       return
     }

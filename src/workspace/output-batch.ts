@@ -1,5 +1,6 @@
 // One transaction for many changes of an agent's files: rows, sequence numbers and quota, decided behind the lock of its counters.
 import { and, eq, gte, isNull, lt, sql } from 'drizzle-orm'
+import { agents } from '../agents/schema.ts'
 import type { Transaction } from '../db/client.ts'
 import { AppError } from '../lib/errors.ts'
 import { type ChangedRow, type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
@@ -70,7 +71,13 @@ export async function commitBatch(tx: Transaction, agentId: number, batch: reado
 }
 
 async function locked(tx: Transaction, agentId: number): Promise<Counters | undefined> {
-  const [counters] = await tx.select().from(outputCounters).where(eq(outputCounters.agentId, agentId)).for('update')
+  const { lastSeq, usedBytes, fileCount } = outputCounters
+  const [counters] = await tx
+    .select({ lastSeq, usedBytes, fileCount })
+    .from(outputCounters)
+    .innerJoin(agents, and(eq(agents.id, outputCounters.agentId), isNull(agents.deletedAt)))
+    .where(eq(outputCounters.agentId, agentId))
+    .for('update', { of: outputCounters })
   return counters
 }
 
