@@ -1,10 +1,12 @@
 // Menus and dialogs: keys inside them, and what older browsers lack of them.
 import { find, findAll, on } from './page.ts'
-import { openedPalette } from './palette.ts'
+import { fillPalette } from './palette.ts'
 
 /** Arrow keys in menus, lists for the palette when it opens, and buttons that open dialogs. */
 export function initMenus(): void {
   document.addEventListener('toggle', (event) => opened(event as ToggleEvent), true)
+  // Before it opens: the event behind comes late, and would wipe out what a quick hand has typed by then.
+  document.addEventListener('beforetoggle', (event) => opening(event as ToggleEvent), true)
   on('keydown', '[role=menu]', (menu, event) => key(menu, event as KeyboardEvent))
   // A chosen item closes its menu, also when its link or form leaves the page as it is.
   on('click', '[role=menu] [role=menuitem]', (item) => item.closest<HTMLElement>('[popover]')?.hidePopover())
@@ -16,7 +18,10 @@ function opened(event: ToggleEvent): void {
   const { target, newState } = event
   if (newState !== 'open' || !(target instanceof HTMLElement)) return
   if (target.matches('[role=menu]')) find('[role=menuitem]', target)?.focus()
-  if (target.matches('#palette')) openedPalette(target as HTMLDialogElement)
+}
+
+function opening({ target, newState }: ToggleEvent): void {
+  if (newState === 'open' && target instanceof HTMLDialogElement && target.id === 'palette') fillPalette(target)
 }
 
 function key(menu: HTMLElement, event: KeyboardEvent): void {

@@ -13,8 +13,8 @@ interface Entry {
 let chosen = 0
 let shown: Entry[] = []
 
-/** Fills the dialog that has just been opened, and makes its keys work. */
-export function openedPalette(dialog: HTMLDialogElement): void {
+/** Fills the dialog that is about to open, and makes its keys work. */
+export function fillPalette(dialog: HTMLDialogElement): void {
   const input = find<HTMLInputElement>('input', dialog)
   const list = find('[role=listbox]', dialog)
   if (!input || !list) return

@@ -64,7 +64,7 @@ class XTerm extends HTMLElement implements KeyTarget {
   private drawn = false
 
   connectedCallback(): void {
-    if (!this.term) void this.begin()
+    if (!this.hasChildNodes()) void this.begin()
   }
 
   // Being moved changes nothing; browsers without moves disconnect and connect, which the delay below bridges.
@@ -109,6 +109,8 @@ class XTerm extends HTMLElement implements KeyTarget {
     const screen = document.createElement('div')
     screen.className = 'term-screen'
     this.append(screen)
+    await nextTask()
+    if (screen.parentElement !== this) return
     const term = this.emulator()
     this.term = term
     for (const step of [() => this.equip(term), () => term.open(screen), () => this.refit(), () => this.join(term)]) {

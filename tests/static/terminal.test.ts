@@ -197,6 +197,24 @@ test('on a phone the key bar and the box send keys and whole messages', async ()
   expect(complaints).toEqual([])
 })
 
+test('what is typed in the moment in which the palette opens is searched for', async () => {
+  await using watched = await openPage(browser)
+  const { page, complaints } = watched
+  await opened(page)
+  // All in one task: no hand is quicker.
+  await page.evaluate(() => {
+    const press = (target: EventTarget, init: KeyboardEventInit) => target.dispatchEvent(new KeyboardEvent('keydown', { bubbles: true, cancelable: true, ...init }))
+    press(document.body, { code: 'KeyK', key: 'K', ctrlKey: true, shiftKey: true })
+    const input = document.querySelector<HTMLInputElement>('#palette input')
+    if (!input) throw new Error('no palette')
+    input.value = 'account'
+    input.dispatchEvent(new InputEvent('input', { bubbles: true }))
+    press(input, { key: 'Enter' })
+  })
+  await page.getByRole('heading', { name: 'Account', level: 1 }).waitFor()
+  expect(complaints).toEqual([])
+})
+
 test('the same terminal goes on when pages change beside it', async () => {
   await using watched = await openPage(browser)
   const { page, complaints } = watched
@@ -221,9 +239,10 @@ test('a flood is held back, leaves the page usable, and comes in whole', async (
   await using watched = await openPage(browser)
   const { page, complaints } = watched
   const socket = await opened(page)
-  const chunk = new TextEncoder().encode(`${'x'.repeat(79)}\r\n`.repeat(800))
+  // More in one frame than may wait to be drawn, however fast the machine is.
+  const chunk = new TextEncoder().encode(`${'x'.repeat(79)}\r\n`.repeat(8000))
   // All at once, as if the server did not listen: the page must ask for a pause and still answer a press.
-  for (let piece = 0; piece < 150; piece++) socket.send('0', chunk)
+  for (let piece = 0; piece < 15; piece++) socket.send('0', chunk)
   socket.send('0', 'the flood is over\r\n')
   await until(() => socket.pauses.includes('2'), { timeoutMs: 20_000, what: 'a pause' })
   await page.click('aside .nav button')

@@ -161,7 +161,7 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
   const workbenches = Object.entries(STAGES).map(([name, stage]) => {
     const shown = { ...card, state: states[stage.kind], usage: stage.kind === 'terminal' ? card.usage : undefined }
     const list = { ...shell.list, cards: [shown, ...shell.list.cards.slice(1)] }
-    return [name, WorkbenchPage({ ...shell, list, card: shown, stage, output: outputLevel(words) })] as const
+    return [name, WorkbenchPage({ ...shell, list, card: shown, stage, output: outputLevel(words), events: '' })] as const
   })
   return {
     login: LoginPage({ frame, next: '/', login: '', mode: 'open' }),
@@ -196,6 +196,7 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
     account: AccountPage({ ...shell, logins, errors: words === MIRA ? {} : { current_password: words.text }, done: 'Your appearance is saved.' }),
     ...Object.fromEntries(workbenches),
     'workbench-no-output': WorkbenchPage({
+      events: '',
       ...shell,
       card,
       stage: { kind: 'terminal', sessionId: SESSION, needsRestart: false },

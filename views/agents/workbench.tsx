@@ -3,7 +3,7 @@ import { IconButton, State } from '../components/icon.tsx'
 import { Shell } from '../layout.tsx'
 import type { AgentCard, AgentList, OutputLevel, PageFrame, Stage, Viewer } from '../model.ts'
 import { SidePanel } from '../workspace/side-panel.tsx'
-import { StageView, stageMark } from './stage.tsx'
+import { StageView } from './stage.tsx'
 
 export { FirstRunPage } from './first-run.tsx'
 export { StageBar, StageNotes, StageView, stageMark } from './stage.tsx'
@@ -17,21 +17,14 @@ interface WorkbenchProps {
   output: OutputLevel
   /** Why new files do not arrive. */
   trouble?: string
+  /** Query of the page's event stream. */
+  events: string
 }
 
 /** Page of one agent. */
-export function WorkbenchPage({ frame, viewer, list, card, stage, output, trouble }: WorkbenchProps) {
+export function WorkbenchPage({ frame, viewer, list, card, stage, output, trouble, events }: WorkbenchProps) {
   return (
-    <Shell
-      frame={frame}
-      title={card.name}
-      viewer={viewer}
-      list={list}
-      section="workbench"
-      headingInTopbar
-      events={`?agent=${card.id}&shown=${stageMark(stage)}`}
-      corner={<Corner card={card} />}
-    >
+    <Shell frame={frame} title={card.name} viewer={viewer} list={list} section="workbench" headingInTopbar events={events} corner={<Corner card={card} />}>
       <div class="workbench">
         <section class="panel stage" aria-label="Terminal" id="stage">
           <StageView card={card} stage={stage} screenReader={viewer.screenReader} />
