@@ -1,6 +1,7 @@
 // The sidecar's requests to the server, each with the sandbox token and a deadline.
 import { fstatSync, readSync } from 'node:fs'
-import { type ActivityNotice, INTERNAL_PATHS, SHA256_HEADER } from '../src/internal/contract.ts'
+import { type ActivityNotice, INTERNAL_PATHS, type PackAnswer, type PackEntry, type PackOutcome, SHA256_HEADER } from '../src/internal/contract.ts'
+import { free } from '../src/lib/free.ts'
 import type { OpenedFile } from './open.ts'
 
 const DEADLINE_MS = 30_000
@@ -16,6 +17,12 @@ export interface Answer {
   status: number
   code: string
   retryAfterMs: number
+}
+
+/** What goes into a pack. */
+interface SmallChange {
+  entry: PackEntry
+  bytes?: Uint8Array<ArrayBuffer>
 }
 
 interface Request {
@@ -51,6 +58,20 @@ export class ServerLink {
     return this.ask(request, DEADLINE_MS + file.size / SLOWEST_BYTES_PER_MS, bytes ? undefined : file)
   }
 
+  /**
+   * Sends many small changes in one request, and takes their bytes. `each` has an answer for every change when `whole` is ok,
+   * and none otherwise.
+   */
+  async pack(changes: readonly SmallChange[]): Promise<{ whole: Answer; each: Answer[] }> {
+    const body = packOf(changes)
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': String(body.byteLength) }
+    const { text, ...whole } = await this.ask({ path: INTERNAL_PATHS.pack, headers, body }, DEADLINE_MS + body.byteLength / SLOWEST_BYTES_PER_MS)
+    free(body)
+    const each = whole.ok ? outcomesIn(text).map(answerOf) : []
+    if (whole.ok && each.length !== changes.length) throw new Unreachable('the answer has not one outcome for each change')
+    return { whole, each }
+  }
+
   /** Removes one file; harmless when it is not there. */
   async remove(path: string): Promise<Answer> {
     return this.askJson(INTERNAL_PATHS.remove, { path })
@@ -70,7 +91,7 @@ export class ServerLink {
     return this.ask({ path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }, DEADLINE_MS)
   }
 
-  private async ask({ path, headers, body }: Request, limitMs: number, file?: OpenedFile): Promise<Answer> {
+  private async ask({ path, headers, body }: Request, limitMs: number, file?: OpenedFile): Promise<Answer & { text: string }> {
     const { internalUrl, token } = this.options
     const abort = new AbortController()
     const pending: Pending = { abort, deadline: performance.now() + limitMs, file }
@@ -78,9 +99,8 @@ export class ServerLink {
     try {
       const answer = await fetch(internalUrl + path, { method: 'POST', headers: { ...headers, authorization: `Bearer ${token}` }, body, signal: abort.signal, redirect: 'manual' })
       const text = await answer.text()
-      const retryAfterS = Number(answer.headers.get('retry-after') ?? 0)
-      const retryAfterMs = Number.isFinite(retryAfterS) ? Math.min(retryAfterS, MAX_RETRY_AFTER_S) * 1000 : 0
-      return { ok: answer.ok, status: answer.status, code: answer.ok ? '' : codeOf(text), retryAfterMs }
+      const retryAfterMs = msOf(Number(answer.headers.get('retry-after') ?? 0))
+      return { ok: answer.ok, status: answer.status, code: answer.ok ? '' : codeOf(text), retryAfterMs, text }
     } catch (cause) {
       if (cause instanceof FileCut || abort.signal.reason instanceof FileCut) throw new FileCut('the file became shorter', { cause })
       throw new Unreachable(String(abort.signal.reason ?? cause), { cause })
@@ -108,6 +128,37 @@ export class ServerLink {
   private bodyOf(file: OpenedFile): BodyInit {
     return this.options.internalUrl.startsWith('http:') ? Bun.file(file.fd).slice(0, file.size) : streamOf(file)
   }
+}
+
+function msOf(retryAfterS: number): number {
+  return Number.isFinite(retryAfterS) ? Math.min(retryAfterS, MAX_RETRY_AFTER_S) * 1000 : 0
+}
+
+/** A line that tells what is in it, then the bytes of the files. */
+function packOf(changes: readonly SmallChange[]): Uint8Array<ArrayBuffer> {
+  const line = new TextEncoder().encode(`${JSON.stringify(changes.map(({ entry }) => entry))}\n`)
+  const parts = [line, ...changes.flatMap(({ bytes }) => bytes ?? [])]
+  const body = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    body.set(part, at)
+    at += part.byteLength
+    free(part)
+  }
+  return body
+}
+
+function outcomesIn(text: string): PackOutcome[] {
+  try {
+    const { outcomes } = JSON.parse(text) as Partial<PackAnswer>
+    return Array.isArray(outcomes) ? outcomes : []
+  } catch {
+    return []
+  }
+}
+
+function answerOf({ status, code = '', retry_after_s = 0 }: PackOutcome): Answer {
+  return { ok: status >= 200 && status < 300, status, code, retryAfterMs: msOf(retry_after_s) }
 }
 
 function codeOf(text: string): string {

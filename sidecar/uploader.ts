@@ -1,15 +1,17 @@
 // Sends what the journal says is due: few at a time, in constant memory, again and again until it is answered.
 import { closeSync, readSync } from 'node:fs'
-import { PERMANENT_STATUSES, REVOKED_STATUSES } from '../src/internal/contract.ts'
+import { PACK_CHANGES, PERMANENT_STATUSES, REVOKED_STATUSES } from '../src/internal/contract.ts'
 import type { Logger } from '../src/lib/logger.ts'
 import { backoffMs, Gate } from './gate.ts'
 import { type Identity, type Journal, LARGE_BYTES, type Work } from './journal.ts'
 import { isUnchanged, type OpenedFile, openFile, RootUnreachable } from './open.ts'
+import { type Packed, packed, packsOf, readWhole } from './packs.ts'
 import { MAX_QUIET_MS, QUIET_MS } from './quiet.ts'
 import { type Answer, type ServerLink, Unreachable } from './server-link.ts'
 import type { Warnings } from './warnings.ts'
 
-const MAX_SMALL = 20
+// Requests under way, each with a pack of small files or one large file.
+const MAX_SMALL = 3
 const MAX_LARGE = 4
 const CHUNK_BYTES = 256 * 1024
 // A file may claim terabytes that are nowhere: from here on the server is asked before all of it is read.
@@ -84,10 +86,15 @@ export class Uploader {
     const underWay = this.flying.small + this.flying.large
     const room = this.gate.room(MAX_SMALL + MAX_LARGE) - underWay
     if (room <= 0 || this.rootWaitMs > 0) return
-    const work = journal.due(Math.min(room, MAX_SMALL - this.flying.small), Math.min(room, MAX_LARGE - this.flying.large)).slice(0, room)
-    if (work.length === 0) return
-    journal.sending(work.map(({ path }) => path))
-    for (const item of work) void this.run(item)
+    // As long as it is not known whether the server can be asked, it is asked for little.
+    const packLimit = this.gate.isOpen ? PACK_CHANGES : 1
+    const packs = Math.min(room, MAX_SMALL - this.flying.small)
+    const small = packsOf(journal.due(packs * packLimit, 0), packLimit).slice(0, packs)
+    const large = journal.due(0, Math.min(room - small.length, MAX_LARGE - this.flying.large)).map((work) => [work])
+    if (small.length + large.length === 0) return
+    journal.sending([...small, ...large].flat().map(({ path }) => path))
+    for (const pack of small) void this.run(pack, 'small')
+    for (const pack of large) void this.run(pack, 'large')
   }
 
   private sleep(): void {
@@ -101,20 +108,66 @@ export class Uploader {
     this.timer = setTimeout(() => this.wake(), Math.ceil(wait) + 1)
   }
 
-  private async run(work: Work): Promise<void> {
-    const size = sizeOf(work.seen) > LARGE_BYTES ? 'large' : 'small'
+  private async run(pack: Work[], size: 'small' | 'large'): Promise<void> {
     this.flying[size]++
+    const [only] = pack
+    if (only && pack.length === 1) await this.attempt(only, () => this.send(only))
+    else await this.sendPack(pack)
+    this.flying[size]--
+    this.ended++
+    this.wake()
+  }
+
+  /** Does something for a path; what goes wrong is noted for that path. */
+  private async attempt<T>(work: Work, act: () => T | Promise<T>): Promise<T | undefined> {
     try {
-      await this.send(work)
+      return await act()
     } catch (error) {
       if (error instanceof Unreachable) this.fail(work, { error: error.message })
       else if (error instanceof RootUnreachable) this.waitForRoot(work)
       else this.retry(work, { error: String(error) })
-    } finally {
-      this.flying[size]--
-      this.ended++
-      this.wake()
     }
+    return undefined
+  }
+
+  private async sendPack(pack: Work[]): Promise<void> {
+    const { root } = this.options
+    const ready: Packed[] = []
+    const alone: Work[] = []
+    for (const work of pack) {
+      await this.attempt(work, () => {
+        const found = packed(root, work)
+        if (found === 'grown') this.lookAgain(work)
+        else if (found === 'unclear') alone.push(work)
+        else ready.push(found)
+      })
+    }
+    if (ready.length > 0) alone.push(...(await this.ship(ready)))
+    for (const work of alone) await this.attempt(work, () => this.send(work))
+  }
+
+  /** Sends what is ready. Returns what has to go alone, because the server will not take this pack. */
+  private async ship(ready: Packed[]): Promise<Work[]> {
+    const { server, lookAt } = this.options
+    const sent = server.pack(ready)
+    const alone: Work[] = []
+    for (const [at, { work, identity }] of ready.entries()) {
+      await this.attempt(work, async () => {
+        const { whole, each } = await sent
+        const answer = each[at] ?? whole
+        if (!whole.ok && PERMANENT_STATUSES.includes(whole.status)) return void alone.push(work)
+        if (answer.ok) this.settled(work.path, identity)
+        else this.declined(work, answer)
+        lookAt(work.path)
+      })
+    }
+    return alone
+  }
+
+  /** Not now: it is another file than it was when it was seen. */
+  private lookAgain({ path }: Work): void {
+    this.record((journal) => journal.postpone(path, QUIET_MS, false))
+    this.options.lookAt(path)
   }
 
   private async send(work: Work): Promise<void> {
@@ -219,18 +272,4 @@ export class Uploader {
       this.unrecorded.push(now)
     }
   }
-}
-
-function sizeOf(identity: Identity | null): number {
-  return identity === null ? 0 : Number(identity.slice(0, identity.indexOf(':')))
-}
-
-function readWhole({ fd, size }: OpenedFile): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size)
-  for (let at = 0; at < size; ) {
-    const read = readSync(fd, bytes, at, size - at, at)
-    if (read === 0) return bytes.subarray(0, at)
-    at += read
-  }
-  return bytes
 }

@@ -47,7 +47,7 @@ export function publicApp(context: Context) {
 export function internalApp(context: Context) {
   const { logger } = context
   const app = new Elysia({ name: 'internal-app', normalize: false })
-    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false, rawPaths: [INTERNAL_PATHS.upload], routes: INTERNAL_POLICIES }))
+    .use(edge({ logger, rules: { trustedProxies: [] }, checkHost: false, tls: false, rawPaths: [INTERNAL_PATHS.upload, INTERNAL_PATHS.pack], routes: INTERNAL_POLICIES }))
     .use(healthRoutes({ database: context.database, isDraining: () => context.draining }))
     .use(internalRoutes(context))
   checkPolicies(app.routes, INTERNAL_POLICIES)

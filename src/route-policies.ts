@@ -76,6 +76,7 @@ export const INTERNAL_POLICIES: PolicyTable = {
   'GET /health': 'public',
   'GET /ready': 'public',
   'POST /api/internal/output/upload': 'sandbox',
+  'POST /api/internal/output/pack': 'sandbox',
   'POST /api/internal/output/delete': 'sandbox',
   'POST /api/internal/output/room': 'sandbox',
   'POST /api/internal/activity': 'sandbox',

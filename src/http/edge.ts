@@ -113,7 +113,8 @@ const SPECIAL_STATUS: Record<string, number> = {
   request_timeout: 408,
 }
 
-function report(logger: Logger, failure: AppError, request: Request, requestId: string): void {
+/** Logs a refusal as loud as its kind deserves. */
+export function report(logger: Logger, failure: AppError, request: Request, requestId: string): void {
   const fields = { requestId, method: request.method, path: pathOf(request), code: failure.code }
   if (failure.kind === 'internal') logger.error('request failed', { ...fields, error: failure.cause ?? failure })
   else if (failure.kind === 'unavailable' || failure.kind === 'disk_full') logger.warn('request refused', { ...fields, error: failure.cause })

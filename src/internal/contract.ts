@@ -2,6 +2,7 @@
 
 export const INTERNAL_PATHS = {
   upload: '/api/internal/output/upload',
+  pack: '/api/internal/output/pack',
   remove: '/api/internal/output/delete',
   room: '/api/internal/output/room',
   conversations: '/api/internal/conversations/events',
@@ -9,6 +10,31 @@ export const INTERNAL_PATHS = {
 } as const
 
 export const SHA256_HEADER = 'x-content-sha256'
+
+/** The most changes that one pack holds. */
+export const PACK_CHANGES = 32
+/** The most bytes of a whole pack: that many small files and the line before them. */
+export const PACK_BYTES = 4 * 1024 ** 2
+
+/** A change in a pack: a file with its hash and size, or a path alone, which is to be removed. */
+export type PackEntry = [path: string, sha256: string, size: number] | [path: string]
+
+/** What became of one change: the status that a request for it alone would have had, and the error's machine word. */
+export interface PackOutcome {
+  status: number
+  seq?: number
+  duplicate?: true
+  code?: string
+  retry_after_s?: number
+}
+
+/**
+ * Answer to a pack, one outcome for each change, in their order. A pack is one line of JSON (the entries), a line end, and the
+ * bytes of its files, one after the other. Its changes have nothing to do with each other: some may be made and some refused.
+ */
+export interface PackAnswer {
+  outcomes: PackOutcome[]
+}
 
 /** Answer to an upload or a delete. `duplicate` says that nothing changed. */
 export interface StoreAnswer {

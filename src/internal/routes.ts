@@ -1,13 +1,17 @@
 // The internal listener: what a sandbox's sidecar may ask for. Never reachable through the public one.
 import { Elysia, t } from 'elysia'
+import { report, requestIdOf } from '../http/edge.ts'
 import { progress } from '../http/paced.ts'
 import { guard } from '../http/policies.ts'
 import { AppError } from '../lib/errors.ts'
+import { free } from '../lib/free.ts'
+import type { Logger } from '../lib/logger.ts'
 import { RelativePath } from '../lib/paths.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Outputs } from '../workspace/outputs.ts'
 import type { SandboxIdentities } from './auth.ts'
-import { INTERNAL_PATHS, SHA256_HEADER } from './contract.ts'
+import { INTERNAL_PATHS, type PackAnswer, SHA256_HEADER } from './contract.ts'
+import { outcomeOf, packOf, unpack } from './pack.ts'
 
 const ACTIVITY = t.Object({ state: t.Union([t.Literal('working'), t.Literal('waiting'), t.Literal('needs-you')]), detail: t.Optional(t.String()) }, { additionalProperties: false })
 const REMOVE = t.Object({ path: t.String() }, { additionalProperties: false })
@@ -16,8 +20,15 @@ const ROOM = t.Object({ path: t.String(), size: t.Integer({ minimum: 0 }) }, { a
 
 const SMALL_BYTES = 64 * 1024
 
-/** Upload, delete, room and activity of the sandbox that the token names. */
-export function internalRoutes({ identities, outputs, sessions }: { identities: SandboxIdentities; outputs: Outputs; sessions: Sessions }) {
+interface Deps {
+  identities: SandboxIdentities
+  outputs: Outputs
+  sessions: Sessions
+  logger: Logger
+}
+
+/** Upload, pack, delete, room and activity of the sandbox that the token names. */
+export function internalRoutes({ identities, outputs, sessions, logger }: Deps) {
   return new Elysia({ name: 'internal' })
     .use(sandboxOnly(identities))
     .post(
@@ -35,6 +46,25 @@ export function internalRoutes({ identities, outputs, sessions }: { identities: 
         return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
       },
       { query: t.Object({ path: t.String() }, { additionalProperties: false }) },
+    )
+    .post(
+      INTERNAL_PATHS.pack,
+      async ({ agent, request }): Promise<PackAnswer> => {
+        const bytes = await packOf(request)
+        try {
+          const results = await outputs.apply(agent, unpack(bytes), request.signal)
+          return {
+            outcomes: results.map((result) => {
+              const { outcome, failure } = outcomeOf(result)
+              if (failure) report(logger, failure, request, requestIdOf(request))
+              return outcome
+            }),
+          }
+        } finally {
+          free(bytes)
+        }
+      },
+      { query: t.Object({}, { additionalProperties: false }) },
     )
     .post(
       INTERNAL_PATHS.remove,

@@ -1,12 +1,12 @@
 // Objects as files below one folder: written to a temporary name, synced, then renamed into place.
 import { createHash } from 'node:crypto'
-import { closeSync, fsync, openSync, renameSync, statfsSync, write, writeSync } from 'node:fs'
+import { closeSync, fsync, openSync, renameSync, rmSync, statfsSync, write, writeSync } from 'node:fs'
 import { mkdir, readdir, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { randomToken } from '../lib/crypto.ts'
 import { AppError } from '../lib/errors.ts'
-import type { ByteRange, Storage, StoredObject } from './storage.ts'
+import type { ByteRange, SmallObject, Storage, StoredObject } from './storage.ts'
 
 const TEMP_MAX_AGE_MS = 60 * 60 * 1000
 // Room that files never take, because the embedded database lies on the same disk and must be able to write: of a small disk
@@ -26,27 +26,30 @@ export class FilesystemStorage implements Storage {
   constructor(private readonly root: string) {}
 
   async put(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
-    const target = this.file(key)
-    const temporary = join(this.root, 'tmp', randomToken(12))
+    const { file, folder } = await this.place(key, body, size)
+    await this.sync(file, syncFolder(folder))
+  }
+
+  async putSmall(objects: readonly SmallObject[]): Promise<PromiseSettledResult<void>[]> {
+    const targets = objects.map(({ key }) => this.file(key))
     try {
-      await this.folder(join(this.root, 'tmp'))
-      await this.folder(dirname(target))
-      this.refuseWithoutRoom(size)
-      const file = openSync(temporary, 'wx', 0o600)
-      try {
-        await writeWhole(file, body, size)
-        renameSync(temporary, target)
-        // Content and name reach the disk together, with one wait. Nobody knows this key before both have.
-        await Promise.all([later.fsync(file), syncFolder(dirname(target))])
-      } finally {
-        closeSync(file)
-      }
+      for (const folder of [join(this.root, 'tmp'), ...targets.map(dirname)]) if (!this.folders.has(folder)) await this.folder(folder)
     } catch (cause) {
-      // A folder that somebody removed, or another disk in its place: look again the next time.
-      this.folders.clear()
-      await unlink(temporary).catch(() => {})
-      throw translate(cause)
+      const reason = this.failed(cause)
+      return objects.map(() => ({ status: 'rejected', reason }))
     }
+    const placed = objects.map(({ bytes }, at) => this.placeNow(targets[at] ?? '', bytes))
+    // All names are there now, so each folder is synced once for all of its names.
+    const folders = new Map<string, Promise<void>>()
+    return Promise.allSettled(
+      placed.map((place, at) => {
+        if ('reason' in place) return Promise.reject(place.reason)
+        const folder = dirname(targets[at] ?? '')
+        const synced = folders.get(folder) ?? syncFolder(folder)
+        folders.set(folder, synced)
+        return this.sync(place.file, synced)
+      }),
+    )
   }
 
   async get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined> {
@@ -85,6 +88,58 @@ export class FilesystemStorage implements Storage {
     return join(this.root, 'objects', createHash('sha256').update(key).digest('hex').slice(0, 2), encodeKey(key))
   }
 
+  /** Writes an object under its name and leaves it open: it is safe only after `sync`. */
+  private async place(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<{ file: number; folder: string }> {
+    const target = this.file(key)
+    const folder = dirname(target)
+    const temporary = join(this.root, 'tmp', randomToken(12))
+    let file: number | undefined
+    try {
+      await this.folder(join(this.root, 'tmp'))
+      await this.folder(folder)
+      this.refuseWithoutRoom(size)
+      file = openSync(temporary, 'wx', 0o600)
+      await writeWhole(file, body, size)
+      renameSync(temporary, target)
+      return { file, folder }
+    } catch (cause) {
+      if (file !== undefined) closeSync(file)
+      await unlink(temporary).catch(() => {})
+      throw this.failed(cause)
+    }
+  }
+
+  // As `place`, for bytes that go into the system's memory at once.
+  private placeNow(target: string, bytes: Uint8Array): { file: number } | { reason: unknown } {
+    const temporary = join(this.root, 'tmp', randomToken(12))
+    let file: number | undefined
+    try {
+      this.refuseWithoutRoom(bytes.byteLength)
+      file = openSync(temporary, 'wx', 0o600)
+      for (let at = 0; at < bytes.byteLength; ) at += moved(writeSync(file, bytes, at))
+      renameSync(temporary, target)
+      return { file }
+    } catch (cause) {
+      if (file !== undefined) closeSync(file)
+      rmSync(temporary, { force: true })
+      return { reason: this.failed(cause) }
+    }
+  }
+
+  // Content and name reach the disk together, with one wait. Nobody knows this key before both have.
+  private async sync(file: number, folderSynced: Promise<void>): Promise<void> {
+    // Both must have ended before the number of this file may become that of another one.
+    const ends = await Promise.allSettled([later.fsync(file), folderSynced])
+    closeSync(file)
+    for (const end of ends) if (end.status === 'rejected') throw this.failed(end.reason)
+  }
+
+  // A folder that somebody removed, or another disk in its place: look again the next time.
+  private failed(cause: unknown): unknown {
+    this.folders.clear()
+    return translate(cause)
+  }
+
   private async folder(path: string): Promise<void> {
     if (this.folders.has(path)) return
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -104,14 +159,17 @@ async function writeWhole(file: number, body: AsyncIterable<Uint8Array>, size: n
     written += chunk.byteLength
     // More than was declared is refused before it takes room.
     if (written > size) break
-    // Near the end of a disk a write takes a part only; the next one then says why.
     for (let at = 0; at < chunk.byteLength; ) {
-      const count = chunk.byteLength <= SMALL_BYTES ? writeSync(file, chunk, at) : (await later.write(file, chunk, at)).bytesWritten
-      if (count === 0) throw diskFull()
-      at += count
+      at += moved(chunk.byteLength <= SMALL_BYTES ? writeSync(file, chunk, at) : (await later.write(file, chunk, at)).bytesWritten)
     }
   }
   if (written !== size) throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${written}. Nothing was stored; send the file again.`)
+}
+
+// Near the end of a disk a write takes a part only; the next one then says why.
+function moved(count: number): number {
+  if (count === 0) throw diskFull()
+  return count
 }
 
 // A new name is safe only when its folder is.

@@ -6,6 +6,12 @@ export interface StoredObject {
   storedAt: Date
 }
 
+/** An object whose bytes are in memory. */
+export interface SmallObject {
+  key: string
+  bytes: Uint8Array
+}
+
 /** Half-open byte range [start, end). */
 export interface ByteRange {
   start: number
@@ -19,6 +25,11 @@ export interface Storage {
    * cut. Throws AppError `unavailable` or `disk_full`.
    */
   put(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<void>
+  /**
+   * Stores several small objects, each as `put` does, with one wait for the disk. Resolves with what became of each, in
+   * their order; never rejects. The bytes may be given to something else once it has resolved.
+   */
+  putSmall(objects: readonly SmallObject[]): Promise<PromiseSettledResult<void>[]>
   /** The bytes of an object or of a part of it; undefined when there is none. */
   get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined>
   /** Removes objects; missing ones are no error. */

@@ -1,5 +1,5 @@
 // Takes objects away that no row needs any more: behind the requests that left them over, many at a time.
-import { and, eq, lt, sql } from 'drizzle-orm'
+import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
 import type { Db } from '../db/client.ts'
 import { agentOfKey, OUTPUT_PREFIX } from '../storage/keys.ts'
 import type { Storage, StoredObject } from '../storage/storage.ts'
@@ -68,7 +68,7 @@ export class ObjectRemovals {
       const rows = await this.deps.db
         .select({ key: outputFiles.storageKey })
         .from(outputFiles)
-        .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.storageKey} in (select jsonb_array_elements_text(${JSON.stringify(own)}::jsonb))`))
+        .where(and(eq(outputFiles.agentId, agentId), sql`${outputFiles.storageKey} = any (${textsIn(own)})`))
       for (const { key } of rows) known.add(key)
     }
     return keys.filter((key) => agentOfKey(key) !== undefined && !known.has(key))
@@ -84,8 +84,13 @@ export class ObjectRemovals {
 
   private async remove(keys: string[]): Promise<void> {
     await this.deps.storage.delete(keys)
-    await this.deps.db.execute(sql`delete from orphaned_objects where storage_key in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`)
+    await this.deps.db.execute(sql`delete from orphaned_objects where storage_key = any (${textsIn(keys)})`)
   }
+}
+
+// An array, not a join: without figures about the table a join reads all of its rows.
+function textsIn(keys: readonly string[]): SQL {
+  return sql`array(select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb))`
 }
 
 async function* portions(objects: AsyncIterable<StoredObject>): AsyncIterable<StoredObject[]> {

@@ -32,6 +32,8 @@ export class OutputCommits {
   }
 
   private async drain(agentId: number): Promise<void> {
+    // Those who come together, as out of one pack, go together.
+    await Promise.resolve()
     for (;;) {
       const queue = this.queues.get(agentId)
       const batch = queue?.splice(0, MAX_BATCH) ?? []

@@ -5,6 +5,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import { randomToken } from '../lib/crypto.ts'
 import { AppError, notFound } from '../lib/errors.ts'
+import { RelativePath } from '../lib/paths.ts'
 import type { Settings } from '../settings/settings.ts'
 import { outputKey } from '../storage/keys.ts'
 import type { ByteRange, Storage } from '../storage/storage.ts'
@@ -12,6 +13,7 @@ import { contentTypeOf } from './content-types.ts'
 import { ObjectRemovals } from './object-removals.ts'
 import { type Committed, type OutputChange, type OutputQuota, quotaExceeded } from './output-batch.ts'
 import { OutputCommits } from './output-commits.ts'
+import { checksumMismatch, fileTooLarge, keyIn, placeSmall, type SmallChange, type SmallFile } from './output-small.ts'
 import { type OutputTrouble, OutputTroubles } from './output-troubles.ts'
 import { type ChangedRow, type OutputFileRow, outputCounters, outputFiles } from './schema.ts'
 import { forgetTombstones } from './tombstones.ts'
@@ -26,6 +28,9 @@ export interface IncomingFile {
   /** Aborted when the sender has gone: it will send again, perhaps something newer, so this must not be stored any more. */
   signal?: AbortSignal
 }
+
+/** What a small change came to. */
+export type Applied = Pick<Committed, 'seq' | 'changed'> & { created?: boolean }
 
 /** What a removal came to. */
 export interface Removed {
@@ -66,6 +71,31 @@ export class Outputs {
     const done = await this.toldOf(agent, file.path, this.stored(agent, file))
     this.troubles.settled(agent.id, file.path)
     return done
+  }
+
+  /**
+   * Makes many small changes, each as `store` or `remove` would, with one wait for the disk and, as a rule, one transaction.
+   * Resolves with what became of each, in their order; what is refused spoils no other.
+   */
+  async apply(agent: Agent, changes: readonly SmallChange[], signal?: AbortSignal): Promise<PromiseSettledResult<Applied>[]> {
+    const isAbandoned = () => signal?.aborted ?? false
+    const files = changes.filter((change) => change.bytes !== undefined)
+    const placing = this.quota(agent).then(async (quota) => ({ quota, keys: await placeSmall(this.deps.storage, agent.id, files, quota.maxFileBytes) }))
+    const storing = async (file: SmallFile) => {
+      const { quota, keys } = await placing
+      const { path, sha256, bytes } = file
+      const storageKey = keyIn(keys, file)
+      const change = { kind: 'store' as const, path, sha256, size: bytes.byteLength, contentType: contentTypeOf(path), storageKey, isAbandoned }
+      return this.committed(agent, change, quota, storageKey)
+    }
+    return Promise.allSettled(
+      changes.map(async (change) => {
+        if (change.bytes === undefined) return this.remove(agent, RelativePath.parse(change.path), false, signal)
+        const done = await this.toldOf(agent, change.path, storing(change))
+        this.troubles.settled(agent.id, change.path)
+        return done
+      }),
+    )
   }
 
   /** Whether a file of this size may be stored, asked before anybody reads or sends it. Throws `too_large`. */
@@ -179,7 +209,7 @@ export class Outputs {
   // The batch decides; this keeps what it will refuse from filling the disk on its way.
   private async admitted(agent: Agent, { path, size }: Pick<IncomingFile, 'path' | 'size'>) {
     const quota = await this.quota(agent)
-    if (size > quota.maxFileBytes) throw new AppError('too_large', 'file_too_large', `This file is larger than the limit of ${Math.floor(quota.maxFileBytes / 1024 ** 2)} MiB.`)
+    if (size > quota.maxFileBytes) throw fileTooLarge(quota.maxFileBytes)
     if (size <= WORTH_ASKING_BYTES) return quota
     const [used] = await this.deps.db.execute<{ others: number }>(sql`
       select (c.used_bytes - coalesce(f.size, 0))::float8 as others from output_counters c
@@ -195,7 +225,7 @@ export class Outputs {
     await this.deps.storage.put(storageKey, hashed(file.body, hasher), file.size)
     if (hasher.digest('hex') !== file.sha256) {
       await this.deps.storage.delete([storageKey])
-      throw new AppError('invalid', 'checksum_mismatch', 'The bytes do not match their checksum. Nothing was changed; send the file again.')
+      throw checksumMismatch()
     }
     const { body: _body, signal, ...facts } = file
     const isAbandoned = () => signal?.aborted ?? false

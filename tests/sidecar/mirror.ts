@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { PackEntry, PackOutcome } from '../../src/internal/contract.ts'
 import { sha256Hex } from '../../src/lib/crypto.ts'
 import { escapeName, pathProblem } from '../../src/lib/paths.ts'
 import { until } from '../../src/lib/until.ts'
@@ -63,6 +64,11 @@ export class Receiver {
   readonly activities: { state: string; detail?: string }[] = []
   fault: (request: Asked) => Fault | Promise<Fault> = () => undefined
   underWay = 0
+  /** How many changes each pack had that came whole. */
+  readonly packs: number[] = []
+  /** What is answered to a pack as a whole, and how the answer to one is spoilt. */
+  refusePack: () => Fault = () => undefined
+  spoil: (outcomes: PackOutcome[]) => unknown = (outcomes) => outcomes
   most = 0
   private server?: Server
   private port = 0
@@ -107,20 +113,50 @@ export class Receiver {
   private async answer(request: IncomingMessage): Promise<Reply | 'cut'> {
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return refusal({ status: 401, code: 'unauthorized' })
     const url = new URL(request.url ?? '', this.url)
+    if (url.pathname.endsWith('/pack')) return this.pack(request)
     const kind = KINDS[url.pathname.slice(url.pathname.lastIndexOf('/') + 1)] ?? 'activity'
     const body = kind === 'upload' ? undefined : ((await jsonOf(request)) as { path: string; state: string; detail?: string })
-    const asked: Asked = { kind, path: body?.path ?? url.searchParams.get('path') ?? '', at: performance.now() }
-    this.asked.push(asked)
+    const asked = this.note({ kind, path: body?.path ?? url.searchParams.get('path') ?? '' })
     const fault = await this.fault(asked)
     if (typeof fault === 'object') return refusal(fault)
     if (fault === 'cut') return 'cut'
     if (kind === 'room') return { status: 200, body: { ok: true } }
-    const answer = kind === 'upload' ? await this.store(asked.path, request) : kind === 'remove' ? this.remove(asked.path) : this.note(body)
+    const answer = kind === 'upload' ? await this.receive(asked.path, request) : kind === 'remove' ? this.remove(asked.path) : this.noteActivity(body)
     return fault === 'lose' ? 'cut' : answer
   }
 
-  private async store(path: string, request: IncomingMessage): Promise<Reply> {
-    if (pathProblem(path)) return refusal({ status: 422, code: 'invalid_path' })
+  private note(asked: Omit<Asked, 'at'>): Asked {
+    const noted = { ...asked, at: performance.now() }
+    this.asked.push(noted)
+    return noted
+  }
+
+  // Each change of a pack counts as asked for by itself, so that faults may hit any of them.
+  private async pack(request: IncomingMessage): Promise<Reply | 'cut'> {
+    const bytes = await bytesOf(request)
+    if (bytes.byteLength !== Number(request.headers['content-length'])) return refusal({ status: 400, code: 'length' })
+    const line = bytes.indexOf(10)
+    const entries = JSON.parse(bytes.subarray(0, line).toString()) as PackEntry[]
+    this.packs.push(entries.length)
+    const refused = this.refusePack()
+    if (typeof refused === 'object') return refusal(refused)
+    let at = line + 1
+    let isLost = false
+    const outcomes: PackOutcome[] = []
+    for (const [path, sha256, size = 0] of entries) {
+      const content = bytes.subarray(at, at + size)
+      at += size
+      const fault = await this.fault(this.note({ kind: sha256 === undefined ? 'remove' : 'upload', path }))
+      if (fault === 'cut') return 'cut'
+      isLost ||= fault === 'lose'
+      outcomes.push(
+        typeof fault === 'object' ? outcomeOf(refusal(fault)) : outcomeOf(sha256 === undefined ? this.remove(path) : this.store(path, sha256Hex(content), size, sha256)),
+      )
+    }
+    return isLost ? 'cut' : { status: 200, body: { outcomes: this.spoil(outcomes) } }
+  }
+
+  private async receive(path: string, request: IncomingMessage): Promise<Reply> {
     const hasher = new Bun.CryptoHasher('sha256')
     let size = 0
     for await (const chunk of request) {
@@ -128,9 +164,14 @@ export class Receiver {
       size += chunk.byteLength
     }
     const sha256 = hasher.digest('hex')
-    this.everSent.add(sha256)
     if (size !== Number(request.headers['content-length'])) return refusal({ status: 400, code: 'length' })
-    if (sha256 !== request.headers['x-content-sha256']) return refusal({ status: 422, code: 'checksum_mismatch' })
+    return this.store(path, sha256, size, request.headers['x-content-sha256'])
+  }
+
+  private store(path: string, sha256: string, size: number, claimed: unknown): Reply {
+    this.everSent.add(sha256)
+    if (pathProblem(path)) return refusal({ status: 422, code: 'invalid_path' })
+    if (sha256 !== claimed) return refusal({ status: 422, code: 'checksum_mismatch' })
     for (let folder = dirname(path); folder !== '.'; folder = dirname(folder)) if (this.files.has(folder)) return refusal({ status: 409, code: 'path_conflict' })
     if (this.files.size < 1000 && [...this.files.keys()].some((key) => key.startsWith(`${path}/`))) return refusal({ status: 409, code: 'path_conflict' })
     this.files.set(path, { sha256, size })
@@ -142,7 +183,7 @@ export class Receiver {
     return { status: 200, body: { seq: this.asked.length } }
   }
 
-  private note(body: { state: string; detail?: string } | undefined): Reply {
+  private noteActivity(body: { state: string; detail?: string } | undefined): Reply {
     if (body) this.activities.push({ state: body.state, detail: body.detail })
     return { status: 200, body: { ok: true } }
   }
@@ -152,10 +193,19 @@ function refusal({ status, code = 'refused', retryAfterS }: { status: number; co
   return { status, retryAfterS, body: { error: { code, message: code, request_id: '' } } }
 }
 
+function outcomeOf({ status, body, retryAfterS }: Reply): PackOutcome {
+  const { error, seq } = body as { error?: { code: string }; seq?: number }
+  return { status, seq, code: error?.code, retry_after_s: retryAfterS }
+}
+
 async function jsonOf(request: IncomingMessage): Promise<unknown> {
+  return JSON.parse((await bytesOf(request)).toString())
+}
+
+async function bytesOf(request: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = []
   for await (const chunk of request) parts.push(chunk)
-  return JSON.parse(Buffer.concat(parts).toString())
+  return Buffer.concat(parts)
 }
 
 /** A folder with a sidecar over it. */

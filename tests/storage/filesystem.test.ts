@@ -75,6 +75,29 @@ test.each(['../../escape', '..', 'a/../../b', '/etc/passwd', 'a\0b'])('the key %
   expect(readdirSync(root)).toEqual(['inside'])
 })
 
+test('small objects that are put together are each there, and one that cannot be put spoils none', async () => {
+  const root = newFolder()
+  const storage = new FilesystemStorage(root)
+  const objects = Array.from({ length: 40 }, (_, at) => ({ key: `output/1/${at}`, bytes: some(at) }))
+  const results = await storage.putSmall([...objects, { key: 'x'.repeat(300), bytes: some(1) }])
+  expect(results.map(({ status }) => status)).toEqual([...objects.map(() => 'fulfilled' as const), 'rejected'])
+  expect(results.at(-1)).toMatchObject({ reason: { code: 'storage_unavailable' } })
+  for (const { key, bytes } of objects) expect(await readAll(storage, key), key).toEqual(bytes)
+  expect(readdirSync(join(root, 'tmp'))).toEqual([])
+  expect(await storage.putSmall([])).toEqual([])
+})
+
+test('small objects find their folder again that was removed while the portal runs', async () => {
+  const root = newFolder()
+  const storage = new FilesystemStorage(join(root, 'storage'))
+  const two = [1, 2].map((size) => ({ key: `key ${size}`, bytes: some(size) }))
+  await storage.putSmall(two)
+  rmSync(join(root, 'storage'), { recursive: true })
+  expect(await storage.putSmall(two)).toMatchObject([{ reason: { code: 'storage_unavailable' } }, { reason: { code: 'storage_unavailable' } }])
+  expect((await storage.putSmall(two)).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  expect(await readAll(storage, 'key 2')).toEqual(some(2))
+})
+
 test('a folder that was removed or replaced while the portal runs is made again', async () => {
   const root = newFolder()
   const storage = new FilesystemStorage(join(root, 'storage'))

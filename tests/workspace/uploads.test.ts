@@ -177,9 +177,10 @@ test('who is gone before the commit changes nothing any more', async () => {
     await tx.execute(sql`select 1 from output_counters where agent_id = ${box.agentId} for update`)
     sent = box.upload('abandoned.txt', 'older', { signal: abort.signal }).catch(() => 'gone')
     await until(async () => [...(await db.execute(sql`select 1 from pg_locks where not granted`))].length > 0, { what: 'a waiting commit' })
+    const open = box.connections
     abort.abort()
     await sent
-    await Bun.sleep(100)
+    await until(() => box.connections < open, { what: 'a server that knows that the sender is gone' })
   })
   expect(await sent).toBe('gone')
   await box.upload('behind.txt', 'x')
