@@ -1,30 +1,20 @@
 // One agent's terminal: one upstream, one replay ring, many viewers. Knows no HTTP.
 import { randomToken } from '../lib/crypto.ts'
 import type { Logger } from '../lib/logger.ts'
+import { Backpressure } from './backpressure.ts'
 import { CLOSE, type ClientFrame, type Hello } from './frames.ts'
 import { type FindTerminal, UpstreamLink } from './link.ts'
+import { Resizes } from './resizes.ts'
 import { ReplayRing } from './ring.ts'
-import type { OpenUpstream, TerminalSize } from './upstream.ts'
+import type { OpenUpstream } from './upstream.ts'
 import type { TerminalStatus, Viewer } from './viewer.ts'
 
-const RESIZE_EVERY_MS = 100
-/** A viewer that takes nothing for this long holds nobody back any more. */
-const STALL_MS = 2000
-// With others that take output, the fastest one is waited for no longer than this.
-const LEAD_STALL_MS = 200
-// The fastest viewer may fall this far behind before the others wait for it: half of what the ring can give it again.
-const LEAD_LAG_BYTES = 128 * 1024
 /** Input that may wait for a program that does not read. */
 const MAX_INPUT_BYTES = 2 * 1024 * 1024
 // Below this, whoever typed may send more.
 const CALM_INPUT_BYTES = 16 * 1024
-// A held-back dtach does not read input. It does after it could write what it holds and what its socket holds, and
-// then reads one packet of eight bytes per 4 KiB of output.
-const BACKLOG_BYTES = 192 * 1024
-const OUTPUT_PER_INPUT = 4096 / 8
 const UNSEEN_TRIES = 6
-// Per tick of the hub's clock: 8 MiB/s for a program that nobody watches, and what counts as the end of a flood.
-const UNSEEN_BYTES_PER_TICK = 2 * 1024 * 1024
+// Per tick of the hub's clock: what counts as the end of a flood.
 const CALM_BYTES_PER_TICK = 64 * 1024
 // A flood is handed on in frames of about this size, because a send costs more than its bytes. The first chunk after a
 // silence and every small one, such as the echo of a key, goes out at once.
@@ -52,20 +42,17 @@ export class Terminal {
   private stream = randomToken(9)
   private closed = false
   private interrupted = false
-  // Up to this offset the upstream is read whatever the viewers do.
-  private freeUntil = 0
   // Up to this offset output was handed to the viewers.
   private handed = 0
   private handedAt = 0
-  private lastTick = 0
   private repaint = false
   private gathering?: ReturnType<typeof setTimeout>
-  private resizeTimer?: ReturnType<typeof setTimeout>
-  private resizedAt = Number.NEGATIVE_INFINITY
   private kept: Uint8Array
   private keptEnd = 0
   private ticks = 0
+  private pressure = new Backpressure()
   private readonly link: UpstreamLink
+  private readonly resizes: Resizes
 
   constructor(private readonly deps: { openUpstream: OpenUpstream; find: FindTerminal; logger: Logger; memory: TerminalMemory; onEnd: () => void }) {
     this.kept = deps.memory.recall()
@@ -76,6 +63,7 @@ export class Terminal {
       taken: () => this.acknowledge(),
       lost: (why, tries) => this.lost(why, tries),
     })
+    this.resizes = new Resizes(this.link)
   }
 
   /** True while an upstream is connected. */
@@ -92,7 +80,7 @@ export class Terminal {
     // A screen that begins in the middle of a program's life is painted by the program itself.
     this.repaint ||= !known && this.ring.start > 0
     this.catchUp(viewer)
-    this.applySize(viewer.size)
+    this.resizes.apply(viewer.size)
     this.tell(viewer)
     this.balance()
     this.open()
@@ -111,7 +99,7 @@ export class Terminal {
         break
       case 'resize':
         viewer.size = frame.size
-        this.applySize(frame.size)
+        this.resizes.apply(frame.size)
         break
       case 'pause':
         viewer.pause()
@@ -137,12 +125,12 @@ export class Terminal {
       viewer.pace /= 2
       if (viewer.blocked) viewer.look()
     }
+    const isCalm = this.pressure.tick(this.ring.end) < CALM_BYTES_PER_TICK
     // In a flood a repaint is out of sight at once, and it would disturb those who see everything.
-    if (this.repaint && this.ring.end - this.lastTick < CALM_BYTES_PER_TICK) {
+    if (this.repaint && isCalm) {
       this.repaint = false
       this.link.redraw()
     }
-    this.lastTick = this.ring.end
     if (++this.ticks % KEEP_TICKS === 0 && this.keptEnd !== this.ring.end) this.keepModes()
     this.acknowledge()
     if (this.link.held) this.balance()
@@ -164,9 +152,8 @@ export class Terminal {
     this.keptEnd = 0
     this.keepModes()
     this.stream = randomToken(9)
-    this.freeUntil = 0
+    this.pressure = new Backpressure()
     this.handed = 0
-    this.lastTick = 0
     this.repaint = false
     this.interrupted = false
     this.link.renew(find)
@@ -176,7 +163,7 @@ export class Terminal {
   /** Lets the upstream go for good; the viewers are closed by whoever ends it. */
   end(): void {
     this.closed = true
-    clearTimeout(this.resizeTimer)
+    this.resizes.end()
     clearTimeout(this.gathering)
     this.keepModes()
     this.link.close()
@@ -194,7 +181,7 @@ export class Terminal {
     // What was written while the connection was gone is unknown: resuming across that gap would hide it.
     if (this.interrupted) this.stream = randomToken(9)
     this.interrupted = false
-    this.freeUntil = this.ring.end
+    this.pressure.connected(this.ring.end)
     this.tell()
   }
 
@@ -250,11 +237,11 @@ export class Terminal {
   private input(viewer: Viewer, bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return
     if (this.link.queuedBytes + bytes.byteLength > MAX_INPUT_BYTES) return viewer.transport.close(CLOSE.policy, 'the program does not read its input')
-    this.applySize(viewer.size)
+    this.resizes.apply(viewer.size)
     this.link.write(bytes)
     viewer.noteTyped(bytes.byteLength)
     this.acknowledge()
-    this.freeUntil = Math.max(this.freeUntil, this.ring.end + BACKLOG_BYTES) + bytes.byteLength * OUTPUT_PER_INPUT
+    this.pressure.typed(this.ring.end, bytes.byteLength)
     this.balance()
   }
 
@@ -262,40 +249,9 @@ export class Terminal {
     for (const viewer of this.viewers) if (viewer.waitsForWord && this.link.queuedBytes <= CALM_INPUT_BYTES) viewer.acknowledge(this.status)
   }
 
-  // The fastest reader decides the pace: the program waits for it, but never while input is on its way. The slower ones
-  // catch up from the ring, or skip. A program that floods while nobody takes anything is only slowed down.
   private balance(): void {
-    const wait = this.ring.end >= this.freeUntil && this.mustWait()
-    if (wait) this.link.hold()
+    if (this.pressure.holds(this.viewers, this.ring.end)) this.link.hold()
     else this.link.release()
-  }
-
-  private mustWait(): boolean {
-    let lead: Viewer | undefined
-    let free = false
-    for (const viewer of this.viewers) {
-      free ||= !viewer.blocked
-      if (!viewer.stalled(STALL_MS) && (!lead || viewer.pace > lead.pace)) lead = viewer
-    }
-    if (!lead) return this.ring.end - this.lastTick > UNSEEN_BYTES_PER_TICK
-    if (!lead.blocked) return false
-    return !free || (!lead.stalled(LEAD_STALL_MS) && this.ring.end - lead.cursor > LEAD_LAG_BYTES)
-  }
-
-  // The latest size wins: of the tab that was opened, resized or typed into last. At most ten changes a second.
-  private applySize(size: TerminalSize): void {
-    if (size.columns === this.link.size.columns && size.rows === this.link.size.rows) return
-    this.link.size = size
-    const wait = this.resizedAt + RESIZE_EVERY_MS - performance.now()
-    if (wait <= 0) return this.sendSize()
-    this.resizeTimer ??= setTimeout(() => this.sendSize(), wait)
-  }
-
-  private sendSize(): void {
-    clearTimeout(this.resizeTimer)
-    this.resizeTimer = undefined
-    this.resizedAt = performance.now()
-    this.link.resize(this.link.size)
   }
 
   private tell(except?: Viewer): void {
