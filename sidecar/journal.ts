@@ -112,6 +112,16 @@ export class Journal {
     this.run('update files set tries = tries + ?, flying = 0, due = max(due, ?) where path = ?', failure ? 1 : 0, this.now() + waitMs, path)
   }
 
+  /** What was tried in vain and comes first is tried again within `waitMs`. */
+  probe(waitMs: number): void {
+    this.run(`update files set due = min(due, ?) where path = (select path from files where ${IS_WORK} and tries > 0 order by due limit 1)`, this.now() + waitMs)
+  }
+
+  /** Makes due what was tried in vain. */
+  retryAll(): void {
+    this.run(`update files set due = min(due, ?) where ${IS_WORK} and tries > 0`, this.now())
+  }
+
   /** The server will not take this content: wait until it changes. */
   refused(path: string, seen: Identity | null): void {
     this.run('update files set flying = 0, refused = iif(seen is ?, 1, 0) where path = ?', seen, path)

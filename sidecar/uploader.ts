@@ -20,6 +20,9 @@ const JOURNAL_WAIT_MS = 1000
 const ROOT_WAIT_MS = 250
 const FULL_WAIT_MS = 60_000
 const MAX_FULL_WAIT_MS = 15 * 60_000
+// While there is no space, one file after the other asks whether there is some again.
+const PROBE_MS = 5000
+const RETRY_ALL_EVERY_MS = 1000
 /** Failures of one path: the server is well and others go on. */
 const OF_ONE_PATH = new Set([409, 500, 507])
 
@@ -47,6 +50,8 @@ export class Uploader {
   // What happened and could not be journaled, as when the disk is full.
   private unrecorded: (() => void)[] = []
   private rootAwayUntil = 0
+  private probeAt = 0
+  private retryAllAt = 0
 
   constructor(private readonly options: Options) {}
 
@@ -156,7 +161,7 @@ export class Uploader {
         const { whole, each } = await sent
         const answer = each[at] ?? whole
         if (!whole.ok && PERMANENT_STATUSES.includes(whole.status)) return void alone.push(work)
-        if (answer.ok) this.settled(work.path, identity)
+        if (answer.ok) this.settled(work, identity)
         else this.declined(work, answer)
         lookAt(work.path)
       })
@@ -181,7 +186,7 @@ export class Uploader {
       this.record((journal) => journal.refused(work.path, work.seen))
     } else {
       const answer = await server.remove(work.path)
-      if (answer.ok) this.settled(work.path, null)
+      if (answer.ok) this.settled(work, null)
       else return this.declined(work, answer)
     }
     lookAt(work.path)
@@ -198,13 +203,17 @@ export class Uploader {
     const isPatient = journal.now() - work.waitingSince < MAX_QUIET_MS
     if (sha256 === undefined || (bytes && bytes.byteLength < file.size) || (!isSteady && isPatient)) return this.record(() => journal.postpone(work.path, QUIET_MS, false))
     const answer = await server.upload(work.path, file, sha256, bytes)
-    if (answer.ok) this.settled(work.path, isSteady ? file.identity : 'unsure')
+    if (answer.ok) this.settled(work, isSteady ? file.identity : 'unsure')
     else this.declined(work, answer)
   }
 
-  private settled(path: string, sent: Identity | null | 'unsure'): void {
+  private settled({ path, tries }: Work, sent: Identity | null | 'unsure'): void {
     this.gate.answered()
     this.record((journal) => journal.settled(path, sent))
+    // What held it up, such as a lack of space, holds up the others no more.
+    if (tries === 0 || performance.now() < this.retryAllAt) return
+    this.retryAllAt = performance.now() + RETRY_ALL_EVERY_MS
+    this.record((journal) => journal.retryAll())
   }
 
   /** The hash of the whole file; undefined when it became shorter. */
@@ -232,9 +241,16 @@ export class Uploader {
     this.gate.answered()
     // The file may have changed between the hash and the send; room may be made by the person.
     if (code === 'checksum_mismatch' || OF_ONE_PATH.has(status)) return this.retry(work, { status, code }, answer.retryAfterMs)
-    if (code === 'quota_exceeded') return this.retry(work, { status, code }, Math.min(MAX_FULL_WAIT_MS, FULL_WAIT_MS * 2 ** work.tries))
+    if (code === 'quota_exceeded') return this.waitForSpace(work, { status, code })
     this.options.log.warn('the server does not take this file; it waits until it changes', { path: work.path, status, code })
     this.record((journal) => journal.refused(work.path, work.seen))
+  }
+
+  private waitForSpace(work: Work, why: Record<string, unknown>): void {
+    this.retry(work, why, Math.min(MAX_FULL_WAIT_MS, FULL_WAIT_MS * 2 ** work.tries))
+    if (performance.now() < this.probeAt) return
+    this.probeAt = performance.now() + PROBE_MS
+    this.record((journal) => journal.probe(PROBE_MS))
   }
 
   /** Later, this path alone. */
