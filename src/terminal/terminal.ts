@@ -50,6 +50,8 @@ export class Terminal {
   private kept: Uint8Array
   private keptEnd = 0
   private ticks = 0
+  // Something has happened since the clock last found nothing to do: two thousand idle terminals must not cost a look each.
+  private restless = true
   private pressure = new Backpressure()
   private readonly link: UpstreamLink
   private readonly resizes: Resizes
@@ -73,6 +75,7 @@ export class Terminal {
 
   /** Adds a viewer: status, then what it misses, then live. All of it happens at once, so that no byte falls between. */
   attach(viewer: Viewer, { resume }: Hello): void {
+    this.restless = true
     const known = resume?.stream === this.stream && resume.offset <= this.ring.end
     this.viewers.add(viewer)
     if (known) viewer.begin(resume.offset, this.status, false)
@@ -93,6 +96,7 @@ export class Terminal {
   }
 
   receive(viewer: Viewer, frame: ClientFrame): void {
+    this.restless = true
     switch (frame.kind) {
       case 'input':
         this.input(viewer, frame.bytes)
@@ -114,6 +118,7 @@ export class Terminal {
 
   /** The viewer's socket has room again. */
   drained(viewer: Viewer): void {
+    this.restless = true
     viewer.look()
     this.catchUp(viewer)
     this.balance()
@@ -121,19 +126,22 @@ export class Terminal {
 
   /** The clock, some times a second: sees who moves, and lets nobody wait for those who do not. */
   tick(): void {
+    if (!this.restless) return
     for (const viewer of this.viewers) {
       viewer.pace /= 2
       if (viewer.blocked) viewer.look()
     }
-    const isCalm = this.pressure.tick(this.ring.end) < CALM_BYTES_PER_TICK
+    const came = this.pressure.tick(this.ring.end)
     // In a flood a repaint is out of sight at once, and it would disturb those who see everything.
-    if (this.repaint && isCalm) {
+    if (this.repaint && came < CALM_BYTES_PER_TICK) {
       this.repaint = false
       this.link.redraw()
     }
     if (++this.ticks % KEEP_TICKS === 0 && this.keptEnd !== this.ring.end) this.keepModes()
     this.acknowledge()
     if (this.link.held) this.balance()
+    const atRest = came === 0 && !this.repaint && !this.link.held && this.keptEnd === this.ring.end
+    this.restless = !(atRest && [...this.viewers].every((viewer) => viewer.isAtRest))
   }
 
   /** Shows a page that its connection lives. */
@@ -148,6 +156,7 @@ export class Terminal {
 
   /** The sandbox is new: an empty screen and another stream for everybody. */
   renew(find: FindTerminal): void {
+    this.restless = true
     this.ring = new ReplayRing()
     this.keptEnd = 0
     this.keepModes()
@@ -178,6 +187,7 @@ export class Terminal {
   }
 
   private connected(): void {
+    this.restless = true
     // What was written while the connection was gone is unknown: resuming across that gap would hide it.
     if (this.interrupted) this.stream = randomToken(9)
     this.interrupted = false
@@ -203,6 +213,7 @@ export class Terminal {
   }
 
   private part(bytes: Uint8Array): void {
+    this.restless = true
     this.ring.append(bytes)
     const gather = bytes.byteLength >= FLOOD_CHUNK_BYTES && this.ring.end - this.handed < GATHER_BYTES && performance.now() - this.handedAt < GATHER_MS
     if (gather) this.gathering ??= setTimeout(() => this.handOn(), GATHER_MS)

@@ -58,6 +58,11 @@ export class Viewer {
     return this.paused || this.full
   }
 
+  /** True when the clock has nothing to do for it. */
+  get isAtRest(): boolean {
+    return !this.blocked && !this.waitsForWord && this.pace < 1
+  }
+
   /** Begins at `offset` of a stream; `reset` empties the page's screen. */
   begin(offset: number, status: TerminalStatus, reset: boolean, skipped = 0): void {
     this.cursor = offset

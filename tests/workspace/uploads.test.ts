@@ -187,6 +187,27 @@ test('who is gone before the commit changes nothing any more', async () => {
   expect(String((await alice.ask('GET', url('abandoned.txt'))).body)).toBe('newer')
 })
 
+test('what another server has just committed is seen by the change that waited for it', async () => {
+  const { db } = app.portal.context.database
+  // Twice: the first time the statements are prepared, the second time they are sent in one go.
+  for (const path of ['contested/1', 'contested/2']) {
+    await box.upload(`${path}-before`, 'x')
+    let sent: Promise<unknown> = Promise.resolve()
+    await db.transaction(async (tx) => {
+      const [{ seq } = { seq: 0 }] = await tx.execute<{ seq: number }>(
+        sql`update output_counters set last_seq = last_seq + 1, used_bytes = used_bytes + 5, file_count = file_count + 1 where agent_id = ${box.agentId} returning last_seq::float8 as seq`,
+      )
+      await tx.execute(sql`insert into output_files (agent_id, path, size, sha256, content_type, storage_key, seq)
+        values (${box.agentId}, ${path}, 5, ${sha256Hex('other')}, 'text/plain', ${`output/${box.agentId}/elsewhere-${seq}`}, ${seq})`)
+      sent = box.upload(path, 'ours')
+      await until(async () => [...(await db.execute(sql`select 1 from pg_locks where not granted`))].length > 0, { what: 'a waiting commit' })
+    })
+    // Not created: the row was there when it was looked for.
+    expect(await sent).toMatchObject({ status: 200 })
+    expect(String((await alice.ask('GET', url(path))).body)).toBe('ours')
+  }
+})
+
 test('fifty equal uploads at once are one file and one change', async () => {
   const before = (await box.upload('before', 'x')).body.seq ?? 0
   const answers = await Promise.all(Array.from({ length: 50 }, () => box.upload('same', 'the same')))
