@@ -35,13 +35,12 @@ export function internalRoutes({ identities, outputs, sessions, logger }: Deps) 
       INTERNAL_PATHS.upload,
       async ({ agent, request, server, query, set }) => {
         const { size, sha256 } = declared(request)
-        const stored = await outputs.store(agent, {
-          path: RelativePath.parse(query.path),
-          size,
-          sha256,
-          body: bodyOf(request, size, () => progress(request, server)),
-          signal: request.signal,
-        })
+        const path = RelativePath.parse(query.path)
+        const { signal } = request
+        const stored =
+          size <= SMALL_BYTES
+            ? await outputs.storeSmall(agent, { path, sha256, bytes: await smallBody(request, size) }, signal)
+            : await outputs.store(agent, { path, size, sha256, body: chunks(request.body, () => progress(request, server)), signal })
         set.status = stored.created ? 201 : 200
         return stored.changed ? { seq: stored.seq } : { seq: stored.seq, duplicate: true }
       },
@@ -109,13 +108,16 @@ function declared(request: Request): { size: number; sha256: string } {
 }
 
 // A small body comes in one piece, which costs a fraction of a stream.
-async function* bodyOf(request: Request, size: number, moved: () => void): AsyncIterable<Uint8Array> {
-  if (size > SMALL_BYTES && request.body) yield* chunks(request.body, moved)
-  else if (size > 0) yield new Uint8Array(await request.arrayBuffer())
+async function smallBody(request: Request, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await request.arrayBuffer())
+  if (bytes.byteLength !== size)
+    throw new AppError('malformed', 'length_mismatch', `Expected ${size} bytes but received ${bytes.byteLength}. Nothing was stored; send the file again.`)
+  return bytes
 }
 
-async function* chunks(body: ReadableStream<Uint8Array>, moved: () => void): AsyncIterable<Uint8Array> {
-  const reader = body.getReader()
+async function* chunks(body: ReadableStream<Uint8Array> | null, moved: () => void): AsyncIterable<Uint8Array> {
+  const reader = body?.getReader()
+  if (!reader) return
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return

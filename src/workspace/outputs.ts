@@ -98,6 +98,13 @@ export class Outputs {
     )
   }
 
+  /** As `store`, for a file whose bytes are in memory. */
+  async storeSmall(agent: Agent, file: SmallFile, signal?: AbortSignal): Promise<Applied> {
+    const [done] = await this.apply(agent, [file], signal)
+    if (done?.status !== 'fulfilled') throw done?.reason
+    return done.value
+  }
+
   /** Whether a file of this size may be stored, asked before anybody reads or sends it. Throws `too_large`. */
   async admit(agent: Agent, file: Pick<IncomingFile, 'path' | 'size'>): Promise<void> {
     await this.toldOf(agent, file.path, this.admitted(agent, file))
