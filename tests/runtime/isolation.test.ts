@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
 import { ISOLATIONS } from '../../src/runtime/local/isolation.ts'
 import { foldersOf, sandboxesRoot } from '../../src/runtime/local/layout.ts'
+import { makeLimits, removeLimits } from '../../src/runtime/local/limits.ts'
 import { startTestApp, type TestApp } from '../support/app.ts'
 import { waysHere } from '../support/machine.ts'
 import { ask, Inside, jobCli } from './inside.ts'
@@ -151,6 +152,18 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     expect((await run('echo well')).out).toBe('well')
     await inside.runtime.stop({ userId: 1, agentId: 4 })
     expect(lives(mark)).toBe(false)
+  })
+
+  test('who eats more memory than the sandbox has is ended there, and nobody beside it notices', async () => {
+    const resources = { cpuLimit: 1, memoryLimitBytes: 128 * 1024 ** 2, pidsLimit: 100 }
+    const { missing: unlimited } = makeLimits('probe', resources)
+    removeLimits('probe')
+    if (unlimited.some((what) => what.startsWith('memory'))) return
+    await inside.start(5, { resources })
+    expect((await inside.ask(5, '(x=$(head -c 400000000 /dev/zero | tr "\\0" x)) 2>/dev/null; echo "then $?"')).out).toContain('then 137')
+    expect((await inside.ask(5, 'echo well')).out).toBe('well')
+    expect((await run('echo well')).out).toBe('well')
+    await inside.runtime.stop({ userId: 1, agentId: 5 })
   })
 
   test('loses everything that it left running when it is stopped', async () => {
