@@ -73,7 +73,8 @@ async function checkWhatIsKept(portal: Tenancy, expected: Map<string, string>, d
     for (const name of readdirSync(join(folder, 'tmp'))) utimesSync(join(folder, 'tmp', name), 0, 0)
     await storage.sweep()
     await removals.sweepOrphans(later)
-    await removals.sweepUnknown(later)
+    // One sweep takes a bounded number; a kill in the middle of packs may leave more.
+    for (let left = 10; left > 0 && (await removals.sweepUnknown(later)) > 0; left--);
     expect(await inconsistencies(db, folder)).toEqual([])
   } finally {
     await database.close()
