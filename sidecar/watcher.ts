@@ -171,7 +171,8 @@ export class Watcher {
       if (!lstatSync(root, { throwIfNoEntry: false })) mkdirSync(root)
       const stat = lstatSync(root)
       if (!stat.isDirectory()) throw new Error('it is not a folder')
-      if (stat.uid !== parent.uid && stat.uid === process.getuid?.()) handOver(root, parent)
+      // In a pod the volume's root is not ours to follow: there we are the agent's user already.
+      if (process.getuid?.() === 0 && stat.uid === 0 && parent.uid !== 0) handOver(root, parent)
       const place = `${parent.dev}:${parent.ino}:${stat.dev}`
       const before = journal.fact('place')
       if (before !== place) {

@@ -29,8 +29,26 @@ export interface Config {
     allowUnsandboxed: boolean
     sidecarBin?: string
   }
+  /** What an operator decides about agents in a cluster; there with RUNTIME=kubernetes. */
+  cluster?: ClusterConfig
   /** Name of the organisation on the pages. */
   organisation: string
+}
+
+export interface ClusterConfig {
+  /** Address of the API as a pod is told it; undefined outside of a cluster. */
+  api?: { host: string; port: string }
+  kubeconfig?: string
+  namespace: string
+  agentImage: string
+  sidecarImage: string
+  pullPolicy: 'IfNotPresent' | 'Always' | 'Never'
+  pullSecrets: string[]
+  volume: { kind: 'pvc'; size: string; storageClass?: string } | { kind: 'emptydir' }
+  volumeGraceMs: number
+  runtimeClass?: string
+  egress: 'none' | 'model' | 'internet'
+  terminals: 'direct' | 'portforward'
 }
 
 /** A bad environment; the message names the variable and says what it wants. */
@@ -129,11 +147,69 @@ export function readConfig(env: Env = process.env): Config {
     },
     organisation: text('ORGANISATION') ?? '',
   }
+  if (config.runtime.kind === 'kubernetes') config.cluster = readCluster({ text, number, oneOf, problems })
   if (config.http.internalUrl !== '' && !URL.canParse(config.http.internalUrl)) problems.push(`INTERNAL_URL must be a URL, not "${config.http.internalUrl}".`)
   // Never with its value: it holds a password.
   if (config.database.url && !isPostgresUrl(config.database.url)) problems.push('DATABASE_URL (or DB_HOST, DB_PORT) must make a URL like postgres://user:password@host:5432/name.')
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
   return config
+}
+
+interface Readers {
+  text: (name: string) => string | undefined
+  number: (name: string, fallback: number, min: number, max: number) => number
+  oneOf: <T extends string>(name: string, allowed: readonly T[], fallback: T) => T
+  problems: string[]
+}
+
+const HOUR_MS = 3_600_000
+const LONGEST_GRACE_HOURS = 10 * 365 * 24
+const QUANTITY = /^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/
+const IMAGE = /^[\w][\w.\-/:@]{0,400}$/
+const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
+function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig {
+  const matching = (name: string, pattern: RegExp, what: string, value = text(name)) => {
+    if (value !== undefined && !pattern.test(value)) problems.push(`${name} must be ${what}, not "${value}".`)
+    return value
+  }
+  const image = (name: string) => {
+    const value = matching(name, IMAGE, 'the name of an image')
+    if (value === undefined) problems.push(`${name} is not set. Set it to the image of that name, for example registry.example.com/sac/agent:1.0.0.`)
+    const registry = text('DOCKER_REGISTRY')?.replace(/\/+$/, '')
+    // A name that begins with a host already has its registry.
+    return registry && value && !/^[^/]*[.:][^/]*\//.test(value) ? `${registry}/${value}` : (value ?? '')
+  }
+  const kubeconfig = text('KUBECONFIG_PATH')
+  const host = text('KUBERNETES_SERVICE_HOST')
+  if (!kubeconfig && !host) problems.push('RUNTIME=kubernetes needs a cluster: run the server in one, or set KUBECONFIG_PATH.')
+  if (!text('INTERNAL_URL'))
+    problems.push('INTERNAL_URL is not set. Set it to the address at which pods reach this server’s internal port, for example http://sac-internal.sac.svc.cluster.local:8082.')
+  const kind = oneOf('AGENT_VOLUME', ['pvc', 'emptydir'] as const, 'pvc')
+  return {
+    api: host && !kubeconfig ? { host, port: text('KUBERNETES_SERVICE_PORT') ?? '443' } : undefined,
+    kubeconfig,
+    namespace: matching('K8S_NAMESPACE', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'the name of a namespace') ?? 'sac-agents',
+    agentImage: image('DOCKER_IMAGE'),
+    sidecarImage: image('SIDECAR_IMAGE'),
+    pullPolicy: oneOf('AGENT_IMAGE_PULL_POLICY', ['IfNotPresent', 'Always', 'Never'] as const, 'IfNotPresent'),
+    pullSecrets: (text('AGENT_IMAGE_PULL_SECRETS') ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '' && matching('AGENT_IMAGE_PULL_SECRETS', OBJECT_NAME, 'names of Secrets', item)),
+    volume:
+      kind === 'emptydir'
+        ? { kind }
+        : {
+            kind,
+            size: matching('AGENT_STORAGE_SIZE', QUANTITY, 'an amount like 10Gi') ?? '10Gi',
+            storageClass: matching('AGENT_STORAGE_CLASS', OBJECT_NAME, 'the name of a storage class'),
+          },
+    volumeGraceMs: number('AGENT_VOLUME_GRACE_HOURS', 72, 0, LONGEST_GRACE_HOURS) * HOUR_MS,
+    runtimeClass: matching('AGENT_RUNTIME_CLASS', OBJECT_NAME, 'the name of a runtime class'),
+    egress: oneOf('AGENT_EGRESS', ['none', 'model', 'internet'] as const, 'model'),
+    terminals: oneOf('K8S_TERMINALS', ['direct', 'portforward'] as const, kubeconfig ? 'portforward' : 'direct'),
+  }
 }
 
 function secret(env: Env, problems: string[]): string | undefined {

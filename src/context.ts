@@ -6,7 +6,7 @@ import { Lists } from './agents/lists.ts'
 import type { Bus } from './bus/bus.ts'
 import { MemoryBus } from './bus/memory.ts'
 import { RedisBus } from './bus/redis.ts'
-import { type Config, ConfigError } from './config.ts'
+import { type ClusterConfig, type Config, ConfigError } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateUp } from './db/migrate.ts'
@@ -18,6 +18,8 @@ import { SandboxIdentities } from './internal/auth.ts'
 import { SecretBox } from './lib/crypto.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { Tasks } from './lib/tasks.ts'
+import { kubeconfigAccess, podAccess } from './runtime/kubernetes/access.ts'
+import { KubernetesRuntime } from './runtime/kubernetes/adapter.ts'
 import { LocalRuntime } from './runtime/local/adapter.ts'
 import type { Runtime } from './runtime/runtime.ts'
 import { installationSecrets } from './secrets.ts'
@@ -101,8 +103,6 @@ const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
 /** Builds the context: secrets, database (migrated), bus, storage, runtime, services. */
 export async function createContext(config: Config, overrides: Overrides = {}): Promise<Context> {
-  if (config.runtime.kind === 'kubernetes' && !overrides.runtime)
-    throw new ConfigError('RUNTIME=kubernetes is not there yet: this version runs its agents on the machine of the server. Set RUNTIME=local to go on.')
   await using disposing = new AsyncDisposableStack()
   const logger = overrides.logger ?? createLogger(config.log)
   const secrets = await installationSecrets(config)
@@ -115,17 +115,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
   const files = overrides.storage ?? new FilesystemStorage(join(config.dataDir, 'storage'))
   const storage = disposing.use(files)
-  const runtime = disposing.use(
-    overrides.runtime ??
-      new LocalRuntime({
-        dataDir: config.dataDir,
-        claudeBin: config.runtime.claudeBin,
-        sidecarBin: sidecarExecutable(config),
-        allowUnsandboxed: config.runtime.allowUnsandboxed,
-        logger,
-        internalUrl: () => internal.url,
-      }),
-  )
+  const runtime = disposing.use(overrides.runtime ?? (await runtimeOf(config, { logger, secretKeys: secrets.secretKeys, internalUrl: () => internal.url })))
 
   const settings = new Settings(db)
   const invitations = new Invitations(db)
@@ -223,6 +213,18 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
+}
+
+async function runtimeOf(config: Config, { logger, secretKeys, internalUrl }: { logger: Logger; secretKeys: string[]; internalUrl: () => string }): Promise<Runtime> {
+  const { cluster } = config
+  if (cluster) return clusterRuntime(cluster, secretKeys, logger)
+  const { claudeBin, allowUnsandboxed } = config.runtime
+  return new LocalRuntime({ dataDir: config.dataDir, claudeBin, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
+}
+
+async function clusterRuntime({ api, kubeconfig, terminals, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {
+  const access = api ? await podAccess(api.host, api.port) : await kubeconfigAccess(kubeconfig ?? '')
+  return new KubernetesRuntime({ access, settings, terminals, volumeGraceMs, secretKeys, logger })
 }
 
 /** The compiled sidecar: configured, beside the compiled server, or built in the source tree. */

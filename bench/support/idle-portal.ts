@@ -92,6 +92,7 @@ async function people({ database: { db }, logins }: Awaited<ReturnType<typeof st
 function socketsOf(folder: string, states: SandboxState[]): Runtime {
   return {
     kind: 'local',
+    sleepsWhenIdle: false,
     probe: async () => ({ ok: true }),
     async start() {},
     async stop() {},

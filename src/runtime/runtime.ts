@@ -52,6 +52,8 @@ export interface SandboxState {
   phase: SandboxPhase
   /** Why it failed, as a sentence with a next step. */
   reason?: string
+  /** What `reason` was read from, in the system's own words, for admins. */
+  evidence?: string
   startedAt?: Date
   /** When its terminal last moved, in or out, where the adapter can see that; some seconds late. */
   activeAt?: Date
@@ -71,6 +73,8 @@ export type TerminalAddress = { kind: 'dtach'; socketPath: string } | { kind: 't
 
 export interface Runtime {
   readonly kind: 'local' | 'kubernetes'
+  /** Whether a sandbox at which nothing happens is ended to free its room, until somebody wants it again. */
+  readonly sleepsWhenIdle: boolean
   /** Finds out at boot whether sandboxes can run here; a sentence with a remedy when they cannot. */
   probe(): Promise<{ ok: true; warning?: string } | { ok: false; reason: string }>
   /**
@@ -78,9 +82,14 @@ export interface Runtime {
    * in the same generation is harmless. Throws AppError `unavailable` with a sentence and a next step.
    */
   start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
+  /**
+   * Where sandboxes come back by themselves (a pod that was evicted): waits as `start` does, for the generation that runs.
+   * Throws AppError `unavailable`.
+   */
+  follow?(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
   /** Ends every process of the agent's sandbox; files stay. Stopping what does not run is harmless. */
   stop(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
-  /** Stops it and removes its files for good. */
+  /** Stops it and removes its files for good, at once or after an operator's time of grace. */
   remove(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
   /** Every sandbox that exists, from a cache or a cheap scan; used by the reconcile loop. */
   list(): Promise<SandboxState[]>

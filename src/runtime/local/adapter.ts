@@ -39,6 +39,7 @@ const OPEN_WARNING = 'This agent runs without isolation: it can read and change 
 /** Runs sandboxes as process groups of this machine. */
 export class LocalRuntime implements Runtime {
   readonly kind = 'local'
+  readonly sleepsWhenIdle = false
   private readonly turns = new Turns()
   private readonly mark: string
   private readonly cli: ClaudeCli

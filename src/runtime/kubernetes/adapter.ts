@@ -1,0 +1,264 @@
+// The Kubernetes runtime: each agent is a StatefulSet of one pod or none. Reads come from the cache, writes go to the API.
+import { AppError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/logger.ts'
+import type { ClusterSettings } from '../manifests/settings.ts'
+import { objectName, podHost, podName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import type { ClusterAccess } from './access.ts'
+import { SandboxCache, type SandboxRecord } from './cache.ts'
+import { ApiRefusal, ApiUnreachable, KubeClient, PATHS } from './client.ts'
+import { TerminalCredentials } from './credentials.ts'
+import { AgentObjects } from './objects-of-agent.ts'
+import { isUp, progressOf, stateOf } from './observed.ts'
+import { PortForwards } from './port-forward.ts'
+import { missingPrerequisite } from './prerequisites.ts'
+import { ClusterUsage } from './usage.ts'
+import { ReleasedVolumes } from './volumes.ts'
+
+export interface KubernetesRuntimeOptions {
+  access: ClusterAccess
+  settings: ClusterSettings
+  /** How terminals are dialled: straight to the pod, or from outside through the cluster's API. */
+  terminals: 'direct' | 'portforward'
+  /** How long the volume of a deleted agent is kept. */
+  volumeGraceMs: number
+  /** The installation's secret keys. */
+  secretKeys: readonly string[]
+  logger: Logger
+}
+
+type Probe = Awaited<ReturnType<Runtime['probe']>>
+
+const FIRST_LOOK_MS = 5000
+const PROBE_AGE_MS = 30_000
+const RETRY_MS = 500
+const LONGEST_RETRY_MS = 5000
+const LOOK_EVERY_MS = 10_000
+const SWEEP_EVERY_MS = 10 * 60_000
+/** How long past its time a pod may stay; its node is taken to be lost then. */
+const OVERDUE_MS = 60_000
+/** A view that has been out of touch for this long may show a pod that has moved. */
+const OUT_OF_TOUCH_MS = 3000
+
+/** Runs sandboxes in a cluster. */
+export class KubernetesRuntime implements Runtime {
+  readonly kind = 'kubernetes'
+  readonly sleepsWhenIdle = true
+  private readonly client: KubeClient
+  private readonly cache: SandboxCache
+  private readonly credentials: TerminalCredentials
+  private readonly objects: AgentObjects
+  private readonly meter: ClusterUsage
+  private readonly volumes: ReleasedVolumes
+  private readonly forwards: PortForwards
+  private readonly listeners = new Set<(state: SandboxState) => void>()
+  private readonly told = new Map<string, string>()
+  private readonly clocks: ReturnType<typeof setInterval>[]
+  private probed?: { answer: Promise<Probe>; at: number }
+
+  constructor(private readonly options: KubernetesRuntimeOptions) {
+    const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
+    const { namespace } = settings
+    this.client = new KubeClient(access)
+    const deps = { client: this.client, namespace, logger }
+    this.credentials = new TerminalCredentials(secretKeys)
+    this.cache = new SandboxCache(deps)
+    this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials })
+    this.meter = new ClusterUsage(deps)
+    this.volumes = new ReleasedVolumes({ ...deps, graceMs })
+    this.forwards = new PortForwards(deps)
+    this.cache.onChange((key) => this.tell(key))
+    this.clocks = [setInterval(() => void this.freeLostNodes(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
+    for (const clock of this.clocks) clock.unref?.()
+  }
+
+  probe(): Promise<Probe> {
+    if (!this.probed || performance.now() - this.probed.at > PROBE_AGE_MS) this.probed = { answer: this.look(), at: performance.now() }
+    const { probed } = this
+    // What is missing may be there a moment later.
+    void probed.answer.then((found) => {
+      if (!found.ok && this.probed === probed) this.probed = undefined
+    })
+    return probed.answer
+  }
+
+  async start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
+    progress({ step: 'scheduling' })
+    await this.seen()
+    const record = this.cache.record(spec)
+    if (record.set && record.set.generation > spec.generation) throw new AppError('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
+    if (record.set?.generation !== spec.generation || record.set.replicas !== 1) {
+      const able = await this.probe()
+      if (!able.ok) throw new AppError('unavailable', 'no_sandbox', able.reason)
+      await this.insist(() => this.objects.apply(spec), progress, signal)
+    }
+    await this.follow(spec, progress, signal)
+  }
+
+  async follow(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
+    let told = ''
+    let raw = ''
+    await this.cache.until(
+      ref,
+      (record) => {
+        if (isUp(record) && record.set?.generation === ref.generation) return true
+        const { news, trouble } = progressOf(record, ref.generation)
+        if (trouble && trouble.raw !== raw) this.options.logger.warn('a sandbox has to wait', { agentId: ref.agentId, words: trouble.words, evidence: trouble.raw })
+        raw = trouble?.raw ?? raw
+        if (trouble?.final) throw new AppError('unavailable', 'sandbox_failed', trouble.words)
+        const text = JSON.stringify(news)
+        if (text !== told) progress(news)
+        told = text
+        return undefined
+      },
+      signal,
+    )
+    progress({ step: 'restoring', detail: this.options.settings.volume.kind === 'pvc' ? 'The files are on its volume' : undefined })
+  }
+
+  async stop(key: SandboxKey): Promise<void> {
+    await spoken(() => this.objects.scaleDown(key))
+  }
+
+  async remove(key: SandboxKey): Promise<void> {
+    await spoken(async () => {
+      await this.objects.remove(key)
+      await this.volumes.release(key)
+    })
+  }
+
+  async list(): Promise<SandboxState[]> {
+    await this.seen()
+    return this.cache.records().map(stateOf)
+  }
+
+  async state(key: SandboxKey): Promise<SandboxState> {
+    await this.seen()
+    return stateOf(this.cache.record(key))
+  }
+
+  async usage(key: SandboxKey): Promise<SandboxUsage | undefined> {
+    const { set } = this.cache.record(key)
+    return set ? this.meter.of(key, set) : undefined
+  }
+
+  /**
+   * The pod's address is looked up for each dial and kept nowhere: from the watch, which knows of a move before any DNS
+   * cache does; by its stable DNS name while the watch is out of touch. ttyd refuses whoever does not bring this start's credential.
+   */
+  async terminal(key: SandboxKey): Promise<TerminalAddress> {
+    const { namespace } = this.options.settings
+    const record = this.cache.record(key)
+    const { pod } = record
+    const credential = pod && this.credentials.of({ ...key, generation: pod.generation }, pod.credentialKey)
+    if (!pod?.ip || !isUp(record)) throw new AppError('unavailable', 'not_running', 'This agent does not run. Start it first.')
+    if (!credential) throw new AppError('unavailable', 'credential_unknown', 'The key of this agent’s terminal is not among SECRET_KEYS any more. Restart the agent.')
+    if (this.options.terminals === 'portforward') return { kind: 'ttyd', url: `ws://127.0.0.1:${this.forwards.port(key)}/ws`, credential }
+    const host = this.cache.staleMs > OUT_OF_TOUCH_MS ? podHost(key, namespace) : pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip
+    return { kind: 'ttyd', url: `ws://${host}:${TERMINAL_PORT}/ws`, credential }
+  }
+
+  watch(listener: (state: SandboxState) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Lets go of the views; sandboxes go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const clock of this.clocks) clearInterval(clock)
+    this.cache[Symbol.dispose]()
+    this.forwards[Symbol.dispose]()
+    this.listeners.clear()
+  }
+
+  /** Nothing is told about sandboxes before they were seen: an empty view would look like an empty cluster. */
+  private async seen(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(unreachable()), FIRST_LOOK_MS)
+    })
+    await Promise.race([this.cache.ready(), late]).finally(() => clearTimeout(timer))
+  }
+
+  private async look(): Promise<Probe> {
+    const { settings } = this.options
+    try {
+      await this.client.list(PATHS.statefulSets(settings.namespace), { labelSelector: 'sac.dev/none=true' })
+      const reason = await missingPrerequisite(this.client, settings)
+      if (reason) return { ok: false, reason }
+      return settings.volume.kind === 'pvc' ? { ok: true } : { ok: true, warning: 'Agents have no volumes: their files are lost when their sandboxes end.' }
+    } catch (error) {
+      return { ok: false, reason: asAppError(error).message }
+    }
+  }
+
+  // An API that is away for a moment holds a start up; it does not fail it.
+  private async insist(work: () => Promise<void>, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
+    for (let wait = RETRY_MS; ; wait = Math.min(LONGEST_RETRY_MS, wait * 2)) {
+      signal.throwIfAborted()
+      try {
+        return await work()
+      } catch (error) {
+        const passes = error instanceof ApiUnreachable || (error instanceof ApiRefusal && (error.status === 409 || error.status === 429 || error.status >= 500))
+        if (!passes) throw asAppError(error)
+        this.options.logger.warn('the cluster did not take a start yet', { error })
+        progress({ step: 'scheduling', detail: 'The cluster’s API does not answer; it is asked again' })
+        await new Promise((resolve) => setTimeout(resolve, wait))
+      }
+    }
+  }
+
+  // Once for each thing that there is to tell about a sandbox, however many fields of its objects move.
+  private tell(key: SandboxKey): void {
+    const record: SandboxRecord = this.cache.record(key)
+    const name = objectName(key)
+    const state = stateOf(record)
+    const text = `${state.phase} ${state.generation} ${record.pod?.uid ?? ''} ${record.pod?.agent?.restarts ?? 0}`
+    if (this.told.get(name) === text) return
+    if (record.set || record.pod) this.told.set(name, text)
+    else this.told.delete(name)
+    for (const listener of this.listeners) listener(state)
+  }
+
+  // A pod of a node that is gone stays in the API for ever, and its StatefulSet waits for it.
+  private async freeLostNodes(): Promise<void> {
+    const { logger, settings } = this.options
+    for (const { key, set, pod } of this.cache.records()) {
+      if (this.cache.staleMs > 0 || !pod?.deadline || Date.now() - pod.deadline.getTime() < OVERDUE_MS || set?.replicas !== 1) continue
+      try {
+        await this.client.remove(PATHS.pods(settings.namespace), podName(key), { gracePeriodSeconds: 0, preconditions: { uid: pod.uid } })
+        logger.warn('the pod of a lost node was removed, so that the sandbox can move', { agentId: key.agentId })
+      } catch (error) {
+        logger.warn('the pod of a lost node could not be removed', { agentId: key.agentId, error })
+      }
+    }
+  }
+
+  private async sweep(): Promise<void> {
+    await this.volumes.sweep().catch((error: unknown) => this.options.logger.warn('volumes could not be swept', { error }))
+  }
+}
+
+async function spoken<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asAppError(error)
+  }
+}
+
+function unreachable(cause?: unknown): AppError {
+  return new AppError('unavailable', 'cluster_unreachable', 'The cluster does not answer at the moment. Try again in a minute; if it stays so, ask an admin to look at it.', {
+    cause,
+  })
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (!(error instanceof ApiRefusal)) return unreachable(error)
+  const words =
+    error.status === 401 || error.status === 403
+      ? 'The cluster does not let the portal manage sandboxes. Ask an admin to look at the portal’s role.'
+      : 'The cluster refused the sandbox. Ask an admin to look at the server’s log.'
+  return new AppError('unavailable', 'cluster_refused', words, { cause: error })
+}

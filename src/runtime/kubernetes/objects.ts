@@ -1,0 +1,164 @@
+// What is kept of the cluster's objects: the few fields that a sandbox's state is told from. Pure.
+import { AGENT_CONTAINER, CREDENTIAL_KEY, GENERATION, SIDECAR_CONTAINER } from '../names.ts'
+import type { ApiObject } from './client.ts'
+import { bytesOf, coresOf } from './quantities.ts'
+
+/** A sandbox as it is wanted. */
+export interface SetView {
+  uid: string
+  generation: number
+  replicas: number
+  cpuLimit: number
+  memoryLimitBytes: number
+  /** Whether its files outlive its pod. */
+  keepsFiles: boolean
+  isGoing: boolean
+}
+
+/** One container of the pod. */
+export interface ContainerView {
+  state: 'waiting' | 'running' | 'terminated'
+  reason: string
+  message: string
+  startedAt?: Date
+  restarts: number
+  /** How it ended the last time. */
+  lastEnd?: { reason: string; exitCode: number }
+}
+
+/** A sandbox as it runs. */
+export interface PodView {
+  uid: string
+  generation: number
+  credentialKey: string
+  phase: string
+  reason: string
+  message: string
+  ip?: string
+  isScheduled: boolean
+  /** What keeps it from a node. */
+  unschedulable?: string
+  /** Why the cluster takes it away, for example DeletionByTaintManager. */
+  disruption?: string
+  /** When it should be gone. */
+  deadline?: Date
+  agent?: ContainerView
+  sidecar?: ContainerView
+}
+
+/** Something that the cluster reports about an object. */
+export interface EventView {
+  uid: string
+  objectUid: string
+  kind: string
+  reason: string
+  message: string
+  isWarning: boolean
+  at: number
+}
+
+interface RawContainer {
+  name: string
+  restartCount?: number
+  state?: RawState
+  lastState?: RawState
+}
+interface RawState {
+  waiting?: { reason?: string; message?: string }
+  running?: { startedAt?: string }
+  terminated?: { reason?: string; message?: string; exitCode?: number }
+}
+export interface RawSet extends ApiObject {
+  spec: { replicas?: number; volumeClaimTemplates?: unknown[]; template: { spec: { containers: { name: string; resources?: { limits?: Record<string, string> } }[] } } }
+}
+export interface RawPod extends ApiObject {
+  status?: {
+    phase?: string
+    reason?: string
+    message?: string
+    podIP?: string
+    conditions?: { type: string; status: string; reason?: string; message?: string }[]
+    containerStatuses?: RawContainer[]
+  }
+}
+export interface RawEvent extends ApiObject {
+  involvedObject: { kind?: string; name?: string; uid?: string }
+  type?: string
+  reason?: string
+  message?: string
+  lastTimestamp?: string | null
+  eventTime?: string | null
+  series?: { lastObservedTime?: string }
+}
+
+const LONGEST_MESSAGE = 1000
+
+type Meta = { uid?: string; annotations?: Record<string, string>; deletionTimestamp?: string; creationTimestamp?: string }
+
+export function setView({ metadata, spec }: RawSet): SetView {
+  const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
+  const limits = spec.template.spec.containers.find(({ name }) => name === AGENT_CONTAINER)?.resources?.limits ?? {}
+  return {
+    uid,
+    generation: Number(annotations[GENERATION] ?? 0),
+    replicas: spec.replicas ?? 1,
+    cpuLimit: coresOf(limits.cpu ?? '0'),
+    memoryLimitBytes: bytesOf(limits.memory ?? '0'),
+    keepsFiles: (spec.volumeClaimTemplates?.length ?? 0) > 0,
+    isGoing: deletionTimestamp !== undefined,
+  }
+}
+
+export function podView({ metadata, status = {} }: RawPod): PodView {
+  const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
+  const condition = (type: string) => status.conditions?.find((found) => found.type === type)
+  const scheduled = condition('PodScheduled')
+  const disruption = condition('DisruptionTarget')
+  const container = (name: string) => containerView(status.containerStatuses?.find((found) => found.name === name))
+  return {
+    uid,
+    generation: Number(annotations[GENERATION] ?? 0),
+    credentialKey: annotations[CREDENTIAL_KEY] ?? '',
+    phase: status.phase ?? 'Pending',
+    reason: status.reason ?? '',
+    message: cut(status.message),
+    ip: status.podIP,
+    isScheduled: scheduled?.status === 'True',
+    unschedulable: scheduled?.status === 'False' ? cut(scheduled.message) : undefined,
+    disruption: disruption?.status === 'True' ? disruption.reason : undefined,
+    deadline: deletionTimestamp ? new Date(deletionTimestamp) : undefined,
+    agent: container(AGENT_CONTAINER),
+    sidecar: container(SIDECAR_CONTAINER),
+  }
+}
+
+export function eventView({ metadata, involvedObject, type, reason, message, lastTimestamp, eventTime, series }: RawEvent): EventView {
+  const meta = metadata as Meta
+  return {
+    uid: meta.uid ?? metadata.name,
+    objectUid: involvedObject.uid ?? '',
+    kind: involvedObject.kind ?? '',
+    reason: reason ?? '',
+    message: cut(message),
+    isWarning: type === 'Warning',
+    at: Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? meta.creationTimestamp ?? '') || 0,
+  }
+}
+
+function containerView(raw: RawContainer | undefined): ContainerView | undefined {
+  if (!raw) return undefined
+  const { waiting, running, terminated } = raw.state ?? {}
+  const last = raw.lastState?.terminated ?? terminated
+  return {
+    state: running ? 'running' : terminated ? 'terminated' : 'waiting',
+    reason: waiting?.reason ?? terminated?.reason ?? '',
+    message: cut(waiting?.message ?? terminated?.message),
+    startedAt: running?.startedAt ? new Date(running.startedAt) : undefined,
+    restarts: raw.restartCount ?? 0,
+    lastEnd: last ? { reason: last.reason ?? '', exitCode: last.exitCode ?? 0 } : undefined,
+  }
+}
+
+function cut(text: string | undefined): string {
+  return (text ?? '').slice(0, LONGEST_MESSAGE)
+}

@@ -1,0 +1,35 @@
+// From what the cluster shows of a sandbox to what the portal says about it. Pure.
+import type { SandboxState, StartProgress } from '../runtime.ts'
+import type { SandboxRecord } from './cache.ts'
+import { type Diagnosis, diagnose, warningOf, whyEnded } from './diagnosis.ts'
+
+/** Whether the terminal of this start can be dialled. */
+export function isUp({ set, pod }: SandboxRecord): boolean {
+  return set?.replicas === 1 && !set.isGoing && pod !== undefined && pod.generation === set.generation && !pod.deadline && pod.ip !== undefined && pod.agent?.state === 'running'
+}
+
+/** Phase and words of a sandbox. */
+export function stateOf(record: SandboxRecord): SandboxState {
+  const { key, set, pod } = record
+  const base = { ...key, generation: set?.generation ?? pod?.generation ?? 0 }
+  if (!set) return pod ? { ...base, phase: 'starting', reason: whyEnded(record) } : { ...base, phase: 'absent', reason: whyEnded(record) }
+  if (set.isGoing || set.replicas === 0) return { ...base, phase: 'absent', reason: 'The sandbox is stopped.' }
+  if (isUp(record)) return { ...base, phase: 'ready', startedAt: pod?.agent?.startedAt, warning: warningOf(record) }
+  const trouble = diagnose(record)
+  const reason = trouble?.words ?? whyEnded(record)
+  return { ...base, phase: trouble?.final ? 'failed' : 'starting', reason, ...(trouble ? { evidence: trouble.raw } : {}) }
+}
+
+/** How far a start is, and what holds it up. */
+export function progressOf(record: SandboxRecord, generation: number): { news: StartProgress; trouble?: Diagnosis } {
+  const { set, pod, events } = record
+  // What is told about an older start says nothing about this one.
+  if (set?.generation !== generation) return { news: { step: 'scheduling' } }
+  if (pod && pod.generation !== generation) return { news: { step: 'scheduling', detail: 'The sandbox before it ends first' } }
+  const trouble = diagnose(record)
+  const told = (news: StartProgress) => ({ news: trouble ? { ...news, detail: trouble.words } : news, trouble })
+  if (!pod?.isScheduled) return told({ step: 'scheduling' })
+  const last = events.findLast(({ objectUid, reason }) => objectUid === pod.uid && (reason === 'Pulling' || reason === 'Pulled'))
+  if (last?.reason === 'Pulling' || /Image|ErrImage/.test(pod.agent?.reason ?? '')) return told({ step: 'image', detail: 'The node fetches the image' })
+  return told({ step: 'starting', detail: pod.agent?.state === 'running' ? undefined : 'The node prepares volume and containers' })
+}

@@ -1,0 +1,39 @@
+// Volumes of agents that are gone: marked, kept for a time of grace, then removed.
+import type { Logger } from '../../lib/logger.ts'
+import { claimName, RELEASED_LABEL, REMOVE_AFTER, type SandboxKey } from '../names.ts'
+import { type ApiObject, type KubeClient, PATHS } from './client.ts'
+
+interface Deps {
+  client: KubeClient
+  namespace: string
+  /** How long a volume outlives its agent. */
+  graceMs: number
+  logger: Logger
+}
+
+/** Lets volumes go. The mark is on the claim itself, so that any server at any time carries it out. */
+export class ReleasedVolumes {
+  constructor(private readonly deps: Deps) {}
+
+  /** Marks the volume of an agent that is gone; removes it at once without a time of grace. */
+  async release(key: SandboxKey): Promise<void> {
+    const { client, namespace, graceMs } = this.deps
+    const claims = PATHS.claims(namespace)
+    if (graceMs === 0) return void (await client.remove(claims, claimName(key)))
+    const removeAfter = new Date(Date.now() + graceMs).toISOString()
+    await client.merge(claims, claimName(key), { metadata: { labels: { [RELEASED_LABEL]: 'true' }, annotations: { [REMOVE_AFTER]: removeAfter } } })
+  }
+
+  /** Removes the volumes whose time of grace is over. */
+  async sweep(now = new Date()): Promise<void> {
+    const { client, namespace, logger } = this.deps
+    const { items } = await client.list<ApiObject>(PATHS.claims(namespace), { labelSelector: `${RELEASED_LABEL}=true` })
+    for (const { metadata } of items) {
+      const { name, uid, annotations, deletionTimestamp } = metadata as unknown as { name: string; uid: string; annotations?: Record<string, string>; deletionTimestamp?: string }
+      const removeAfter = Date.parse(annotations?.[REMOVE_AFTER] ?? '')
+      if (deletionTimestamp || !(removeAfter <= now.getTime())) continue
+      await client.remove(PATHS.claims(namespace), name, { preconditions: { uid } })
+      logger.info('the volume of an agent that is gone was removed', { volume: name })
+    }
+  }
+}

@@ -1,0 +1,144 @@
+// The pod of a sandbox: two containers with as few rights as they can do with. Pure.
+import type { V1Container, V1EnvVar, V1PodSpec, V1ResourceRequirements, V1SecurityContext, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import { AGENT_CONTAINER, objectName, SIDECAR_CONTAINER, TERMINAL_PORT } from '../names.ts'
+import type { SandboxResources, SandboxSpec } from '../runtime.ts'
+import { cliVariables, FILES_NAME, VARIABLE_PREFIX } from './objects.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** User and group of both containers: what the agent's programs write for themselves alone must be readable to the mirror. */
+const AGENT_ID = 10001
+const FILES = '/opt/sac/agent'
+const TOKEN_FOLDER = '/run/secrets/sac'
+/** Long enough for the CLI to end by itself and for the last files to be sent. */
+const GRACE_S = 15
+/** How long a pod stays bound to a node that does not answer. */
+const LOST_NODE_S = 30
+const READ_ONLY = 0o444
+const OWNER_ONLY = 0o400
+const PROGRAM = 0o555
+
+const GIB = 1024 ** 3
+const AGENT_REQUEST = { cpu: 0.25, memoryBytes: GIB / 2, storage: '256Mi' }
+const AGENT_STORAGE_LIMIT = '10Gi'
+const SIDECAR_RESOURCES = { requests: { cpu: '20m', memory: '48Mi', 'ephemeral-storage': '16Mi' }, limits: { cpu: '500m', memory: '160Mi', 'ephemeral-storage': '64Mi' } }
+
+const CONTAINER_SECURITY: V1SecurityContext = { allowPrivilegeEscalation: false, privileged: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
+
+/** Spec of the pod, for the StatefulSet's template. */
+export function podSpec(spec: SandboxSpec, settings: ClusterSettings): V1PodSpec {
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: GRACE_S,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: AGENT_ID,
+      runAsGroup: AGENT_ID,
+      fsGroup: AGENT_ID,
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    ...(settings.runtimeClass ? { runtimeClassName: settings.runtimeClass } : {}),
+    ...(settings.pullSecrets.length > 0 ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
+    tolerations: ['not-ready', 'unreachable'].map((word) => ({ key: `node.kubernetes.io/${word}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: LOST_NODE_S })),
+    containers: [agentContainer(spec, settings), sidecarContainer(spec, settings)],
+    volumes: volumes(spec, settings),
+  }
+}
+
+function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSettings): V1Container {
+  const probe = { tcpSocket: { port: 'terminal' }, timeoutSeconds: 2 }
+  return {
+    name: AGENT_CONTAINER,
+    image: agentImage,
+    imagePullPolicy: pullPolicy,
+    command: ['/bin/sh', `${FILES}/entrypoint.sh`],
+    workingDir: '/workspace',
+    env: variables(spec),
+    ports: [{ name: 'terminal', containerPort: TERMINAL_PORT, protocol: 'TCP' }],
+    resources: agentResources(spec.resources),
+    securityContext: CONTAINER_SECURITY,
+    // Of the terminal's own port and nothing else: an outage of the portal must not restart a single agent.
+    startupProbe: { ...probe, periodSeconds: 1, failureThreshold: 60 },
+    readinessProbe: { ...probe, periodSeconds: 10, failureThreshold: 3 },
+    livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 6 },
+    volumeMounts: [
+      { name: 'data', mountPath: '/workspace', subPath: 'workspace' },
+      { name: 'data', mountPath: '/home/agent', subPath: 'home' },
+      // A socket can be spoken to in a read-only folder; nothing can be put in its place.
+      { name: 'shared', mountPath: '/run/sac', readOnly: true },
+      { name: 'start', mountPath: '/run/sac-start', readOnly: true },
+      { name: 'files', mountPath: FILES, readOnly: true },
+      { name: 'files', mountPath: '/etc/claude-code/managed-settings.json', subPath: 'managed-settings.json', readOnly: true },
+      ...scratch('tmp', 'var-tmp', 'terminal'),
+    ],
+  }
+}
+
+function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPolicy }: ClusterSettings): V1Container {
+  return {
+    name: SIDECAR_CONTAINER,
+    image: sidecarImage,
+    imagePullPolicy: pullPolicy,
+    env: [
+      { name: 'SAC_INTERNAL_URL', value: internalUrl },
+      { name: 'SAC_TOKEN_FILE', value: `${TOKEN_FOLDER}/token` },
+      { name: 'SAC_WATCH_DIR', value: '/workspace/output' },
+      { name: 'SAC_JOURNAL', value: '/var/lib/sac/journal.sqlite' },
+      { name: 'SAC_SOCKET', value: '/run/sac/sidecar.sock' },
+    ],
+    resources: SIDECAR_RESOURCES,
+    securityContext: CONTAINER_SECURITY,
+    volumeMounts: [
+      { name: 'data', mountPath: '/workspace', subPath: 'workspace' },
+      { name: 'data', mountPath: '/var/lib/sac', subPath: 'sidecar' },
+      { name: 'shared', mountPath: '/run/sac' },
+      { name: 'token', mountPath: TOKEN_FOLDER, readOnly: true },
+      { name: 'sidecar-tmp', mountPath: '/tmp' },
+    ],
+  }
+}
+
+/** Values stay in the Secret: whoever may read the pod's spec sees names only. */
+function variables(spec: SandboxSpec): V1EnvVar[] {
+  return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: objectName(spec), key: `${VARIABLE_PREFIX}${name}` } } }))
+}
+
+function agentResources({ cpuLimit, memoryLimitBytes }: SandboxResources): V1ResourceRequirements {
+  return {
+    requests: {
+      cpu: milliCores(Math.min(cpuLimit, AGENT_REQUEST.cpu)),
+      memory: String(Math.min(memoryLimitBytes, AGENT_REQUEST.memoryBytes)),
+      'ephemeral-storage': AGENT_REQUEST.storage,
+    },
+    limits: { cpu: milliCores(cpuLimit), memory: String(memoryLimitBytes), 'ephemeral-storage': AGENT_STORAGE_LIMIT },
+  }
+}
+
+function milliCores(cores: number): string {
+  return `${Math.max(1, Math.round(cores * 1000))}m`
+}
+
+const SCRATCH: Record<string, { mountPath: string; sizeLimit: string }> = {
+  tmp: { mountPath: '/tmp', sizeLimit: '2Gi' },
+  'var-tmp': { mountPath: '/var/tmp', sizeLimit: '2Gi' },
+  terminal: { mountPath: '/run/terminal', sizeLimit: '1Mi' },
+}
+
+function scratch(...names: string[]): V1VolumeMount[] {
+  return names.map((name) => ({ name, mountPath: SCRATCH[name]?.mountPath ?? `/${name}` }))
+}
+
+function volumes(spec: SandboxSpec, { volume }: ClusterSettings): V1Volume[] {
+  const secretName = objectName(spec)
+  return [
+    // A claim comes from the StatefulSet's template instead.
+    ...(volume.kind === 'emptydir' ? [{ name: 'data', emptyDir: { sizeLimit: '10Gi' } }] : []),
+    { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+    { name: 'files', configMap: { name: FILES_NAME, defaultMode: PROGRAM } },
+    { name: 'start', secret: { secretName, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },
+    { name: 'token', secret: { secretName, defaultMode: OWNER_ONLY, items: [{ key: 'token', path: 'token' }] } },
+    ...Object.entries(SCRATCH).map(([name, { sizeLimit }]) => ({ name, emptyDir: { sizeLimit } })),
+    { name: 'sidecar-tmp', emptyDir: { sizeLimit: '32Mi' } },
+  ]
+}

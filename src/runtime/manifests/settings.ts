@@ -1,0 +1,18 @@
+// What an operator decides about all sandboxes of a cluster.
+
+/** Which way out a sandbox's network has; the policies behind the words are the chart's. */
+export const EGRESS_PRESETS = ['none', 'model', 'internet'] as const
+export type EgressPreset = (typeof EGRESS_PRESETS)[number]
+
+export interface ClusterSettings {
+  /** Namespace of the agents. */
+  namespace: string
+  agentImage: string
+  sidecarImage: string
+  pullPolicy: 'IfNotPresent' | 'Always' | 'Never'
+  pullSecrets: string[]
+  /** `emptydir` loses everything with the pod and is an operator's explicit choice. */
+  volume: { kind: 'pvc'; size: string; storageClass?: string } | { kind: 'emptydir' }
+  runtimeClass?: string
+  egress: EgressPreset
+}

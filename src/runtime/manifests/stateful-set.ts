@@ -1,0 +1,38 @@
+// The StatefulSet of a sandbox: one pod or none, and a volume that outlives both. Pure.
+import type { V1PersistentVolumeClaim, V1StatefulSet } from '@kubernetes/client-node'
+import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, selectorOf } from '../names.ts'
+import type { SandboxSpec } from '../runtime.ts'
+import { podSpec } from './pod.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** A StatefulSet that runs the sandbox of `spec`; `credentialKey` names the key of its terminal's credential. */
+export function statefulSet(spec: SandboxSpec, settings: ClusterSettings, credentialKey: string): V1StatefulSet {
+  const annotations = { [GENERATION]: String(spec.generation), [CREDENTIAL_KEY]: credentialKey }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: objectName(spec), namespace: settings.namespace, labels: labelsOf(spec), annotations },
+    spec: {
+      replicas: 1,
+      serviceName: objectName(spec),
+      podManagementPolicy: 'Parallel',
+      revisionHistoryLimit: 1,
+      selector: { matchLabels: selectorOf(spec) },
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+      template: {
+        metadata: { labels: { ...labelsOf(spec), [EGRESS_LABEL]: settings.egress }, annotations },
+        spec: podSpec(spec, settings),
+      },
+      ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(spec, settings.volume)] } : {}),
+    },
+  }
+}
+
+function claim(spec: SandboxSpec, { size, storageClass }: Extract<ClusterSettings['volume'], { kind: 'pvc' }>): V1PersistentVolumeClaim {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data', labels: labelsOf(spec) },
+    spec: { accessModes: ['ReadWriteOnce'], ...(storageClass ? { storageClassName: storageClass } : {}), resources: { requests: { storage: size } } },
+  }
+}

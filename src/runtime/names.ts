@@ -1,0 +1,58 @@
+// What an agent's objects are called in a cluster, and the labels they are found by. Pure.
+import type { SandboxRef } from './runtime.ts'
+
+/** One agent of one user. */
+export type SandboxKey = Pick<SandboxRef, 'userId' | 'agentId'>
+
+export const APP_LABEL = 'claude-code'
+export const MANAGER = 'sac'
+export const AGENT_CONTAINER = 'claude-code'
+export const SIDECAR_CONTAINER = 'output-watcher'
+export const TERMINAL_PORT = 7681
+/** Label selector of everything that belongs to sandboxes. */
+export const SANDBOX_SELECTOR = `app=${APP_LABEL},app.kubernetes.io/managed-by=${MANAGER}`
+export const EGRESS_LABEL = 'sac.dev/egress'
+/** Annotation with the start that an object belongs to. */
+export const GENERATION = 'sac.dev/generation'
+/** Annotation that names the key which a terminal's credential was made with. */
+export const CREDENTIAL_KEY = 'sac.dev/credential-key'
+/** Label of a volume whose agent is gone, and the annotation that says when it goes, too. */
+export const RELEASED_LABEL = 'sac.dev/released'
+export const REMOVE_AFTER = 'sac.dev/remove-after'
+const VOLUME = 'data'
+
+/** Name of the StatefulSet, the headless Service and the Secret. */
+export function objectName({ userId, agentId }: SandboxKey): string {
+  return `${APP_LABEL}-${userId}-${agentId}`
+}
+
+/** Name of the only pod. */
+export function podName(key: SandboxKey): string {
+  return `${objectName(key)}-0`
+}
+
+/** Name of the claim that the StatefulSet makes from its template. */
+export function claimName(key: SandboxKey): string {
+  return `${VOLUME}-${podName(key)}`
+}
+
+/** The pod's name in the cluster's DNS, the same for every start. */
+export function podHost(key: SandboxKey, namespace: string): string {
+  return `${podName(key)}.${objectName(key)}.${namespace}.svc.cluster.local`
+}
+
+/** Labels that select exactly one agent's pod. */
+export function selectorOf({ userId, agentId }: SandboxKey): Record<string, string> {
+  return { app: APP_LABEL, 'user-id': String(userId), 'agent-id': String(agentId) }
+}
+
+/** Labels of every object of an agent. */
+export function labelsOf(key: SandboxKey): Record<string, string> {
+  return { ...selectorOf(key), 'app.kubernetes.io/managed-by': MANAGER }
+}
+
+/** The agent that an object, a pod or a claim is named for; undefined for anything else. */
+export function keyOfName(name: string): SandboxKey | undefined {
+  const match = /^(?:data-)?claude-code-([1-9]\d{0,14})-([1-9]\d{0,14})(?:-0)?$/.exec(name)
+  return match ? { userId: Number(match[1]), agentId: Number(match[2]) } : undefined
+}
