@@ -146,7 +146,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     limits: overrides.startLimits ?? START_LIMITS,
   })
   const reconciler = disposing.use(
-    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings }), bus, tasks, logger, isLeader: () => lease.isLeader() }),
+    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings, runtime }), bus, tasks, logger, isLeader: () => lease.isLeader() }),
   )
 
   const assets = new Assets()
@@ -198,6 +198,8 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
         if (mayEnd) tasks.start('terminal of an agent', () => endTerminals([event.agentId]))
       })
       tasks.every('terminals of ended agents', ENDED_AGENTS_POLL_MS, () => endTerminals(hub.agentIds()))
+      // Where idle sandboxes sleep, what the model writes keeps them awake.
+      if (runtime.sleepsWhenIdle) hub.onOutput((agentIds) => tasks.start('note output', () => sessions.noteOutput(agentIds)))
       hub.onInput((agentId) => tasks.start('note input', () => sessions.noteInput(agentId)))
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))

@@ -77,6 +77,7 @@ export type Stage =
   | { kind: 'starting'; startedAt: string; percent: number; steps: StartStepView[]; reason?: string }
   | { kind: 'failed'; reason: string; steps: StartStepView[]; seconds?: string }
   | { kind: 'stopped'; reason: string }
+  | { kind: 'asleep' }
 
 /** A folder or a file of the output. */
 export interface OutputRow {

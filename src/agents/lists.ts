@@ -34,7 +34,7 @@ function lineOf({ agent, session, state }: AgentStatus): string {
     case 'running':
       return 'Waiting at the prompt'
     case 'idle':
-      return 'Nothing to do for a while'
+      return session?.status === 'asleep' ? 'Sleeps until you wake it' : 'Nothing to do for a while'
     case 'failed':
       return session?.reason ?? 'It could not start'
     case 'starting':

@@ -58,6 +58,8 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
         seconds: secondsOf(session.steps.at(-1)?.endedMs),
         steps: stepViews(session.steps, session.startedAt, true),
       }
+    case 'asleep':
+      return { kind: 'asleep' }
     default:
       return { kind: 'stopped', reason: session?.reason ?? '' }
   }

@@ -17,6 +17,8 @@ export function agentState(session: SessionRow | undefined): AgentState {
     case 'idle':
       // An open question stays one, however long ago it was asked.
       return session.activity === 'needs-you' ? 'needs-you' : 'idle'
+    case 'asleep':
+      return 'idle'
     case 'failed':
       return 'failed'
     default:

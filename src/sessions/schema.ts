@@ -5,7 +5,7 @@ import { agents } from '../agents/schema.ts'
 import type { StartStep } from '../runtime/runtime.ts'
 import { users } from '../users/schema.ts'
 
-export const SESSION_STATUSES = ['creating', 'running', 'idle', 'stopped', 'failed', 'deleted'] as const
+export const SESSION_STATUSES = ['creating', 'running', 'idle', 'asleep', 'stopped', 'failed', 'deleted'] as const
 export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
 /** One finished or current step of a start; times are milliseconds since the start. */

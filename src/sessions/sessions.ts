@@ -34,7 +34,7 @@ export class Sessions {
       .prepare('sessions_of_user')
   }
 
-  /** The agent's session; a stopped or failed one begins anew, without one a row is made. Answers at once. */
+  /** The agent's session; one that sleeps, was stopped or failed begins anew, without one a row is made. Answers at once. */
   async open(agent: Agent, { theme, within = (work) => this.deps.db.transaction(work) }: { theme?: SessionRow['theme']; within?: Within } = {}): Promise<Opened> {
     const opened = await within((tx) => this.opened(tx, agent, theme))
     if (opened.isNew) await this.announced(opened.session)
@@ -47,7 +47,7 @@ export class Sessions {
     const [revived] = await tx
       .update(sessions)
       .set(fresh(theme))
-      .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['stopped', 'failed'])))
+      .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['asleep', 'stopped', 'failed'])))
       .returning()
     if (revived) return { session: revived, isNew: true }
     const [present] = await tx.select().from(sessions).where(ofAgent(agent.id)).limit(1)
@@ -146,6 +146,22 @@ export class Sessions {
   /** Marks a running session as idle unless something has happened since `quietSince`. */
   async markIdle(session: Pick<SessionRow, 'id'>, quietSince: Date): Promise<void> {
     await this.set(and(eq(sessions.id, session.id), eq(sessions.status, 'running'), lte(sessions.lastActive, quietSince)), { status: 'idle' })
+  }
+
+  /** Puts a running session to sleep unless something has happened since `quietSince`. Only `open` and `restart` wake it. */
+  async sleep(session: Pick<SessionRow, 'id'>, quietSince: Date): Promise<void> {
+    const quiet = and(eq(sessions.id, session.id), inArray(sessions.status, ['running', 'idle']), lte(sessions.lastActive, quietSince))
+    await this.set(quiet, { status: 'asleep', reason: null, warning: null, activity: null, activityDetail: null })
+  }
+
+  /** The terminals of these agents wrote something by themselves. */
+  async noteOutput(agentIds: number[]): Promise<void> {
+    if (agentIds.length === 0) return
+    const { db } = this.deps
+    await db
+      .update(sessions)
+      .set({ lastActive: new Date() })
+      .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, ['running', 'idle'])))
   }
 
   private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {

@@ -69,24 +69,45 @@ export class SandboxStarter {
     const superseded = () => signal.aborted
     try {
       record.note({ step: 'scheduling' })
-      if (state.phase !== 'absent') await runtime.stop({ userId: agent.createdBy, agentId: agent.id })
-      const started = await this.deps.agents.nextGeneration(agent)
-      await raced(this.bringUp(started, session, record, AbortSignal.any([signal, limit])), AbortSignal.any([signal, limit]))
+      const either = AbortSignal.any([signal, limit])
+      await raced(this.mends(agent, session, state) ? this.mend(agent, record, either) : this.startAnew(agent, session, state, record, either), either)
       const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
       await record.finish()
-      await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: warning ?? null, steps: record.steps })
+      const told = warning ?? (runtime.follow && session.reason ? `${session.reason} It came back by itself and goes on where it was.` : null)
+      await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: told, steps: record.steps })
       logger.info('sandbox is ready', { agentId: agent.id, ms: Date.now() - session.startedAt.getTime() })
     } catch (error) {
       await record.finish()
       // Shut down or superseded: the row still says what is wanted, and the next look goes on from there.
       if (superseded()) return
       logger.warn('sandbox did not start', { agentId: agent.id, error })
-      const reason = limit.aborted ? 'The agent was not ready after five minutes. Try again; if it stays so, ask an admin to look at the log.' : failureReason(error)
+      const reason = limit.aborted ? await this.whyLate(agent) : failureReason(error)
       await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
       await runtime
         .stop({ userId: agent.createdBy, agentId: agent.id })
         .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
     }
+  }
+
+  // A row that is being created and has a reason is no wish: something fell over. Where it gets up by itself nothing is begun anew.
+  private mends({ generation }: Agent, { reason }: SessionRow, state: SandboxState): boolean {
+    return this.deps.runtime.follow !== undefined && reason !== null && state.generation === generation && (state.phase === 'starting' || state.phase === 'ready')
+  }
+
+  private async mend(agent: Agent, record: StepWriter, signal: AbortSignal): Promise<void> {
+    await this.deps.runtime.follow?.({ userId: agent.createdBy, agentId: agent.id, generation: agent.generation }, (news) => record.note(news), signal)
+    await this.answered(agent, record)
+  }
+
+  private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StepWriter, signal: AbortSignal): Promise<void> {
+    if (state.phase !== 'absent') await this.deps.runtime.stop({ userId: agent.createdBy, agentId: agent.id })
+    await this.bringUp(await this.deps.agents.nextGeneration(agent), session, record, signal)
+  }
+
+  private async whyLate(agent: Agent): Promise<string> {
+    const state = await this.deps.runtime.state({ userId: agent.createdBy, agentId: agent.id }).catch(() => undefined)
+    const known = state?.evidence ? state.reason : undefined
+    return `The agent was not ready after five minutes. ${known ?? 'Try again; if it stays so, ask an admin to look at the log.'}`
   }
 
   private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, session: SessionRow, record: StepWriter, signal: AbortSignal): Promise<void> {
@@ -104,6 +125,10 @@ export class SandboxStarter {
       theme: session.theme,
     }
     await runtime.start(spec, (news) => record.note(news), signal)
+    await this.answered(agent, record)
+  }
+
+  private async answered(agent: Agent, record: StepWriter): Promise<void> {
     record.note({ step: 'terminal' })
     // Ready means that the terminal answered, not that a process runs.
     await this.deps.terminalAnswers(agent, this.deps.limits.answerMs).catch((cause: unknown) => {

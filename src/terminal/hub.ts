@@ -17,6 +17,7 @@ const TICK_MS = 250
 // Every socket is asked for a sign of life and gets one each twenty seconds; the agents take turns.
 const BEAT_TICKS = 80
 const NOTE_INPUT_EVERY_MS = 30_000
+const NOTE_OUTPUT_TICKS = 80
 
 /** Which terminal, and how to find it when it must be dialled. */
 export interface TerminalKey {
@@ -37,6 +38,7 @@ export class TerminalHub {
   private readonly seats = new Set<Seat>()
   private readonly notedInput = new Map<number, number>()
   private inputListener: (agentId: number) => void = () => {}
+  private outputListener?: (agentIds: number[]) => void
   private ticks = 0
   private readonly clock = setInterval(() => this.tick(), TICK_MS)
 
@@ -53,6 +55,11 @@ export class TerminalHub {
   /** Calls back when somebody typed, at most every thirty seconds per agent. */
   onInput(listener: (agentId: number) => void): void {
     this.inputListener = listener
+  }
+
+  /** Calls back, each twenty seconds, with the agents whose programs wrote something that nobody's page had asked for. */
+  onOutput(listener: (agentIds: number[]) => void): void {
+    this.outputListener = listener
   }
 
   /** Whether a terminal of this agent is kept, or somebody waits for one. */
@@ -161,6 +168,7 @@ export class TerminalHub {
   private tick(): void {
     const turn = this.ticks++ % BEAT_TICKS
     for (const terminal of this.terminals.values()) terminal.tick()
+    if (this.outputListener && this.ticks % NOTE_OUTPUT_TICKS === 0) this.noteOutput(this.outputListener)
     for (const seat of this.seats) if (seat.agentId % BEAT_TICKS === turn) seat.beat()
   }
 
@@ -187,6 +195,11 @@ export class TerminalHub {
     }
     if (sameTerminal >= MAX_PER_TERMINAL) return `at most ${MAX_PER_TERMINAL} tabs per terminal`
     return sameUser >= MAX_PER_USER ? `at most ${MAX_PER_USER} terminals per user` : undefined
+  }
+
+  private noteOutput(listener: (agentIds: number[]) => void): void {
+    const moved = [...this.terminals].filter(([, terminal]) => terminal.takeMoved()).map(([agentId]) => agentId)
+    if (moved.length > 0) listener(moved)
   }
 
   private noteInput(agentId: number): void {

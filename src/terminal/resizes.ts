@@ -13,7 +13,8 @@ interface Sized {
 /** Changes of one terminal's size, of the tab that was opened, resized or typed into last. */
 export class Resizes {
   private timer?: ReturnType<typeof setTimeout>
-  private sentAt = Number.NEGATIVE_INFINITY
+  /** When the program was told the last time, on the clock of `performance`. */
+  sentAt = Number.NEGATIVE_INFINITY
 
   constructor(private readonly link: Sized) {}
 

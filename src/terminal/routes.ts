@@ -67,7 +67,9 @@ export function terminalRoutes({ logger, hub, tickets, sessions, agents, runtime
     '/ws/:id',
     async ({ user, loginId, request, server, params, query, set }) => {
       const session = await sessions.owned(user, params.id)
-      if (session.status === 'stopped' || session.status === 'failed') throw new AppError('not_found', 'not_running', 'This agent does not run. Start it first.')
+      // A socket that comes back by itself wakes nobody.
+      if (session.status === 'asleep' || session.status === 'stopped' || session.status === 'failed')
+        throw new AppError('not_found', 'not_running', 'This agent does not run. Start it first.')
       const agent = await agents.owned(user, session.agentId)
       if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') throw new AppError('malformed', 'upgrade_required', 'This address is for WebSockets.')
       const find = () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id })

@@ -23,6 +23,8 @@ const GATHER_MS = 1
 const FLOOD_CHUNK_BYTES = 2 * 1024
 // Of the hub's clock: once a second.
 const KEEP_TICKS = 4
+// What a program writes that soon after its page came or changed its size is a repaint, and no sign of work.
+const REPAINT_MS = 2000
 // Far below the ring, so that nothing leaves it unseen.
 const MAX_PART_BYTES = 64 * 1024
 
@@ -53,6 +55,8 @@ export class Terminal {
   // Something has happened since the clock last found nothing to do: two thousand idle terminals must not cost a look each.
   private restless = true
   private pressure = new Backpressure()
+  private moved = false
+  private paintedAt = Number.NEGATIVE_INFINITY
   private readonly link: UpstreamLink
   private readonly resizes: Resizes
 
@@ -135,6 +139,7 @@ export class Terminal {
     // In a flood a repaint is out of sight at once, and it would disturb those who see everything.
     if (this.repaint && came < CALM_BYTES_PER_TICK) {
       this.repaint = false
+      this.paintedAt = performance.now()
       this.link.redraw()
     }
     if (++this.ticks % KEEP_TICKS === 0 && this.keptEnd !== this.ring.end) this.keepModes()
@@ -142,6 +147,13 @@ export class Terminal {
     if (this.link.held) this.balance()
     const atRest = came === 0 && !this.repaint && !this.link.held && this.keptEnd === this.ring.end
     this.restless = !(atRest && [...this.viewers].every((viewer) => viewer.isAtRest))
+  }
+
+  /** Whether the program wrote something by itself since the last time that this was asked. */
+  takeMoved(): boolean {
+    const { moved } = this
+    this.moved = false
+    return moved
   }
 
   /** Shows a page that its connection lives. */
@@ -192,6 +204,7 @@ export class Terminal {
     if (this.interrupted) this.stream = randomToken(9)
     this.interrupted = false
     this.pressure.connected(this.ring.end)
+    this.paintedAt = performance.now()
     this.tell()
   }
 
@@ -215,6 +228,7 @@ export class Terminal {
   private part(bytes: Uint8Array): void {
     this.restless = true
     this.ring.append(bytes)
+    this.moved ||= performance.now() - Math.max(this.paintedAt, this.resizes.sentAt) > REPAINT_MS
     const gather = bytes.byteLength >= FLOOD_CHUNK_BYTES && this.ring.end - this.handed < GATHER_BYTES && performance.now() - this.handedAt < GATHER_MS
     if (gather) this.gathering ??= setTimeout(() => this.handOn(), GATHER_MS)
     else this.handOn()

@@ -48,8 +48,15 @@ function single(event: KeyboardEvent): void {
   else if (/^[1-9]$/.test(event.key)) findAll<HTMLAnchorElement>('#agents-side .agent')[Number(event.key) - 1]?.click()
   else if (event.key === '/') openPalette()
   else if (event.key === '?') find<HTMLDialogElement>('#keys')?.showModal()
+  else if (wakes(event)) find<HTMLFormElement>('#start[data-wake] form')?.requestSubmit()
   else return
   event.preventDefault()
+}
+
+// Whoever begins to type at an agent that sleeps wants it. Links and buttons keep their own keys.
+function wakes({ key, target }: KeyboardEvent): boolean {
+  const isTyped = key.length === 1 || key === 'Enter'
+  return isTyped && find('#start[data-wake]') !== null && !(target instanceof Element && target.closest('a, button, summary, [role]'))
 }
 
 function backToTerminal(event: KeyboardEvent): void {

@@ -56,7 +56,7 @@ test.skipIf(skip)(named('an agent at which nothing happens becomes idle, in the 
 test.skipIf(skip)(named('what a terminal wrote counts: it keeps an agent from idling and wakes an idle one'), async () => {
   const { settings, sessions, runtime } = app.portal.context
   await settings.set('idle_after_seconds', 600, undefined)
-  const idleness = new Idleness({ sessions, settings })
+  const idleness = new Idleness({ sessions, settings, runtime })
   await idleness.look(await aged(20), { activeAt: new Date(Date.now() - 60_000) })
   expect((await row()).status).toBe('running')
   await app.portal.context.database.db.execute(`update sessions set last_active = now() - interval '20 minutes' where agent_id = ${agentId}`)
@@ -78,6 +78,36 @@ test.skipIf(skip)(named('an agent that waits for an answer is shown as that, how
   expect(await listed()).toBe('needs-you')
   await sessions.noteInput(agentId)
   await sessions.markIdle(await row(), new Date(Date.now() - 60_000))
+  expect((await row()).status).toBe('running')
+})
+
+test.skipIf(skip)(named('where idle sandboxes sleep, silence puts one to sleep, work in progress does not; a socket wakes nobody, a wish does'), async () => {
+  const { settings, sessions } = app.portal.context
+  await settings.set('idle_after_seconds', 600, undefined)
+  const idleness = new Idleness({ sessions, settings, runtime: { sleepsWhenIdle: true } })
+  const quiet = (minutes: number) => app.portal.context.database.db.execute(`update sessions set last_active = now() - interval '${minutes} minutes' where agent_id = ${agentId}`)
+  await sessions.noteActivity(agentId, 'working', 'builds')
+  await quiet(60)
+  await idleness.look(await row(), {})
+  expect((await row()).status).toBe('running')
+  await sessions.noteActivity(agentId, 'waiting', null)
+  await quiet(9)
+  await idleness.look(await row(), {})
+  expect((await row()).status).toBe('running')
+  const seen = { ...(await row()), lastActive: new Date(Date.now() - 3_600_000) }
+  await sessions.noteOutput([agentId])
+  await idleness.look(seen, {})
+  expect((await row()).status).toBe('running')
+  await quiet(11)
+  await idleness.look(await row(), {})
+  expect((await row()).status).toBe('asleep')
+  expect(await listed()).toBe('idle')
+  await sessions.noteInput(agentId)
+  await sessions.noteActivity(agentId, 'working', null)
+  expect((await mira.ask('GET', `/ws/${(await row()).id}`)).status).toBe(404)
+  expect((await row()).status).toBe('asleep')
+  await settings.set('idle_after_seconds', 3600, undefined)
+  await mira.startAgent(agentId)
   expect((await row()).status).toBe('running')
 })
 

@@ -90,6 +90,7 @@ export const STAGES: Record<string, Stage> = {
     steps: STEPS.map(({ word, detail, seconds }, at) => ({ word, ...(at < 2 ? { detail, seconds } : {}), state: at === 0 ? 'done' : at === 1 ? 'failed' : 'later' }) as const),
   },
   'workbench-stopped': { kind: 'stopped', reason: 'Stopped by you.' },
+  'workbench-asleep': { kind: 'asleep' },
 }
 
 export function agentForm(words: Words = MIRA): AgentFormModel {
@@ -157,7 +158,7 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
   const registration = { errors: {}, minPasswordLength: 12, values: { username: '', email: '', display_name: '' } }
   const card = shell.list.cards[0]
   if (!card) throw new Error('the samples have no agent')
-  const states = { starting: 'starting', failed: 'failed', stopped: 'stopped', terminal: card.state } as const
+  const states = { starting: 'starting', failed: 'failed', stopped: 'stopped', asleep: 'idle', terminal: card.state } as const
   const workbenches = Object.entries(STAGES).map(([name, stage]) => {
     const shown = { ...card, state: states[stage.kind], usage: stage.kind === 'terminal' ? card.usage : undefined }
     const list = { ...shell.list, cards: [shown, ...shell.list.cards.slice(1)] }

@@ -67,8 +67,9 @@ function StepTime({ step: { seconds, since } }: { step: StartStepView }) {
   return seconds ? <time safe>{seconds}</time> : <span />
 }
 
-/** A start that failed, or an agent that was stopped. */
-export function NotRunning({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind: 'failed' | 'stopped' }> }) {
+/** A start that failed, or an agent that was stopped or sleeps. */
+export function NotRunning({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind: 'failed' | 'stopped' | 'asleep' }> }) {
+  if (stage.kind === 'asleep') return <Asleep card={card} />
   return stage.kind === 'failed' ? <Failed card={card} stage={stage} /> : <Stopped card={card} reason={stage.reason} />
 }
 
@@ -100,6 +101,21 @@ function Failed({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind
         </a>
       </div>
       <p class="hint">Nothing is lost: its files and its conversations are kept.</p>
+    </div>
+  )
+}
+
+function Asleep({ card }: { card: AgentCard }) {
+  return (
+    <div class="empty" id="start" data-wake="">
+      <span class="tile">
+        <Icon name="moon" />
+      </span>
+      <h2>This agent sleeps</h2>
+      <p>Nothing happened here for a while, so its room was given back. Press a key to wake it: its files and its conversation are as they were.</p>
+      <div class="row">
+        <StageAction id={card.id} verb="start" word="Wake it" icon="play" primary />
+      </div>
     </div>
   )
 }

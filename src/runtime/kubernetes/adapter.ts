@@ -214,8 +214,10 @@ export class KubernetesRuntime implements Runtime {
     const name = objectName(key)
     const state = stateOf(record)
     const text = `${state.phase} ${state.generation} ${record.pod?.uid ?? ''} ${record.pod?.agent?.restarts ?? 0}`
-    if (this.told.get(name) === text) return
-    if (record.set || record.pod) this.told.set(name, text)
+    const isKnown = record.set !== undefined || record.pod !== undefined
+    // Old events tell about agents that have long gone.
+    if (this.told.get(name) === text || (!isKnown && !this.told.has(name))) return
+    if (isKnown) this.told.set(name, text)
     else this.told.delete(name)
     for (const listener of this.listeners) listener(state)
   }
