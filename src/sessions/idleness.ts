@@ -17,7 +17,7 @@ const SILENT_WORK_MS = 4 * 3_600_000
 export class Idleness {
   private limit?: { ms: Promise<number>; readAt: number }
 
-  constructor(private readonly deps: { sessions: Sessions; settings: Settings; runtime: Pick<Runtime, 'sleepsWhenIdle'> }) {}
+  constructor(private readonly deps: { sessions: Sessions; settings: Pick<Settings, 'idleAfterMs'>; runtime: Pick<Runtime, 'sleepsWhenIdle'> }) {}
 
   /** Looks at one live session with what its sandbox shows. */
   async look(session: SessionRow, { activeAt }: Pick<SandboxState, 'activeAt'>): Promise<void> {

@@ -82,23 +82,23 @@ test.skipIf(skip)(named('an agent that waits for an answer is shown as that, how
 })
 
 test.skipIf(skip)(named('where idle sandboxes sleep, silence puts one to sleep, work in progress does not; a socket wakes nobody, a wish does'), async () => {
-  const { settings, sessions } = app.portal.context
-  await settings.set('idle_after_seconds', 600, undefined)
-  const idleness = new Idleness({ sessions, settings, runtime: { sleepsWhenIdle: true } })
-  const quiet = (minutes: number) => app.portal.context.database.db.execute(`update sessions set last_active = now() - interval '${minutes} minutes' where agent_id = ${agentId}`)
+  const { sessions } = app.portal.context
+  const idleness = new Idleness({ sessions, settings: { idleAfterMs: async () => 60_000 }, runtime: { sleepsWhenIdle: true } })
+  const quiet = (minutes: number) =>
+    app.portal.context.database.db.execute(`update sessions set last_active = date_trunc('milliseconds', now() - interval '${minutes} minutes') where agent_id = ${agentId}`)
   await sessions.noteActivity(agentId, 'working', 'builds')
-  await quiet(60)
+  await quiet(5)
   await idleness.look(await row(), {})
   expect((await row()).status).toBe('running')
   await sessions.noteActivity(agentId, 'waiting', null)
-  await quiet(9)
+  await quiet(0.5)
   await idleness.look(await row(), {})
   expect((await row()).status).toBe('running')
   const seen = { ...(await row()), lastActive: new Date(Date.now() - 3_600_000) }
   await sessions.noteOutput([agentId])
   await idleness.look(seen, {})
   expect((await row()).status).toBe('running')
-  await quiet(11)
+  await quiet(2)
   await idleness.look(await row(), {})
   expect((await row()).status).toBe('asleep')
   expect(await listed()).toBe('idle')
@@ -106,7 +106,6 @@ test.skipIf(skip)(named('where idle sandboxes sleep, silence puts one to sleep, 
   await sessions.noteActivity(agentId, 'working', null)
   expect((await mira.ask('GET', `/ws/${(await row()).id}`)).status).toBe(404)
   expect((await row()).status).toBe('asleep')
-  await settings.set('idle_after_seconds', 3600, undefined)
   await mira.startAgent(agentId)
   expect((await row()).status).toBe('running')
 })
