@@ -32,7 +32,7 @@ function run(program, args, options = {}) {
 
 function systemPackages() {
   if (process.platform !== 'linux') return
-  const missing = Object.entries(command === 'test' ? TEST : START).filter(([program]) => !has(program))
+  const missing = Object.entries(command.startsWith('test') ? TEST : START).filter(([program]) => !has(program))
   if (missing.length === 0) return
   const packages = [...new Set(missing.map(([, name]) => name))]
   const names = missing.map(([program]) => program).join(', ')
@@ -93,10 +93,11 @@ function goOn(args, env = process.env) {
 }
 
 if (Number(process.versions.node.split('.')[0]) < 18) fail(`Node ${process.versions.node} is too old. Install Node 18 or newer and start again.`)
-if (!['start', 'test', 'setup'].includes(command)) fail(`There is no "${command}". Use start, test or setup.`)
+if (!['start', 'test', 'test:k8s', 'setup'].includes(command)) fail(`There is no "${command}". Use start, test, test:k8s or setup.`)
 systemPackages()
 dependencies()
 if (command === 'test') goOn(['scripts/test.ts', ...rest])
+if (command === 'test:k8s') goOn(['scripts/test-k8s.ts', ...rest])
 if (command === 'start') {
   if (!run(bun, ['scripts/build.ts', 'static', 'sidecar'])) fail('The build failed; the messages above say why.')
   goOn(['src/main.ts', 'serve', ...rest], { LOG_FORMAT: process.stderr.isTTY ? 'console' : 'json', ...process.env })

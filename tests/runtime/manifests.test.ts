@@ -100,6 +100,7 @@ test('the StatefulSet', () => {
                 { name: 'shared', mountPath: '/run/sac', readOnly: true },
                 { name: 'start', mountPath: '/run/sac-start', readOnly: true },
                 { name: 'files', mountPath: '/opt/sac/agent', readOnly: true },
+                { name: 'files', mountPath: '/opt/sac/notify', subPath: 'notify.sh', readOnly: true },
                 { name: 'files', mountPath: '/etc/claude-code/managed-settings.json', subPath: 'managed-settings.json', readOnly: true },
                 { name: 'tmp', mountPath: '/tmp' },
                 { name: 'var-tmp', mountPath: '/var/tmp' },

@@ -3,6 +3,7 @@ import conversationSync from '../../../chart/files/agent/conversation-sync.mjs' 
 import entrypoint from '../../../chart/files/agent/entrypoint.sh' with { type: 'text' }
 import loop from '../../../chart/files/agent/loop.sh' with { type: 'text' }
 import managedSettings from '../../../chart/files/agent/managed-settings.json' with { type: 'text' }
+import notify from '../../../chart/files/agent/notify.sh' with { type: 'text' }
 import seed from '../../../chart/files/agent/seed.mjs' with { type: 'text' }
 
 /** By the names that they have in the pod. */
@@ -11,5 +12,6 @@ export const embeddedFiles: Record<string, string> = {
   'entrypoint.sh': String(entrypoint),
   'loop.sh': String(loop),
   'managed-settings.json': String(managedSettings),
+  'notify.sh': String(notify),
   'seed.mjs': String(seed),
 }

@@ -69,6 +69,7 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
       { name: 'shared', mountPath: '/run/sac', readOnly: true },
       { name: 'start', mountPath: '/run/sac-start', readOnly: true },
       { name: 'files', mountPath: FILES, readOnly: true },
+      { name: 'files', mountPath: '/opt/sac/notify', subPath: 'notify.sh', readOnly: true },
       { name: 'files', mountPath: '/etc/claude-code/managed-settings.json', subPath: 'managed-settings.json', readOnly: true },
       ...scratch('tmp', 'var-tmp', 'terminal'),
     ],

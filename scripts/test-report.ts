@@ -1,0 +1,36 @@
+// Runs Bun's tests with a report, and says the counts in one line: N passed, N failed, N skipped.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** How a run ended. */
+export interface TestRun {
+  code: number
+  summary: string
+}
+
+/** Runs the tests at these paths and kills them after `limitMs`. Signals are handed on. */
+export async function runTests(paths: string[], limitMs: number): Promise<TestRun> {
+  const folder = mkdtempSync(join(tmpdir(), 'sac-report-'))
+  const report = join(folder, 'junit.xml')
+  try {
+    const command = [process.execPath, 'test', '--timeout', '60000', '--reporter=junit', `--reporter-outfile=${report}`, ...paths]
+    const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', timeout: limitMs, killSignal: 'SIGKILL' })
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+    const code = (await child.exited) || 0
+    return { code, summary: summaryOf(existsSync(report) ? readFileSync(report, 'utf8') : '', code) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The closing line of a run that did not even begin. */
+export const NOT_RUN = summaryOf('', 1)
+
+function summaryOf(report: string, code: number): string {
+  const counts = /<testsuites [^>]*tests="(\d+)"[^>]*failures="(\d+)"[^>]*skipped="(\d+)"/.exec(report)
+  const [tests = 0, failures = 0, skipped = 0] = (counts ?? []).slice(1).map(Number)
+  // A check, a build or a file that does not load is a failure without a failed test.
+  const failed = failures || (code === 0 ? 0 : 1)
+  return `${tests - failures - skipped} passed, ${failed} failed, ${skipped} skipped`
+}
