@@ -1,0 +1,89 @@
+# The three images of SAC: `server`, `sidecar` (programs and nothing else) and `agent` (what Claude Code works with).
+#   docker build --target server -t sac/server:VERSION .
+# For amd64 and arm64. Base images can be pinned by digest: --build-arg DEBIAN_STABLE=debian:trixie-slim@sha256:…
+
+ARG BUN_VERSION=1.4.5
+ARG CLAUDE_VERSION=2.1.330
+ARG AGENT_BASE=debian:forky-slim
+
+# ---- packages of the lock file: made again only when it changes
+FROM oven/bun:${BUN_VERSION}-slim AS packages
+WORKDIR /build
+COPY package.json bun.lock bunfig.toml ./
+RUN bun install --frozen-lockfile --production --omit=optional --ignore-scripts
+
+FROM packages AS sources
+COPY tsconfig.json ./
+COPY scripts/build.ts scripts/
+COPY src src
+COPY chart/files chart/files
+
+FROM sources AS build-sidecar
+COPY static/build.ts static/
+COPY sidecar sidecar
+RUN bun scripts/build.ts sidecar
+
+FROM sources AS build-server
+COPY views views
+COPY static static
+COPY migrations migrations
+RUN bun scripts/build.ts static server
+
+# ---- a root file system of the C library alone: no shell, no package manager
+FROM packages AS root
+RUN set -eu; \
+    mkdir -p /root-fs/etc /root-fs/tmp /root-fs/usr/local/bin; chmod 1777 /root-fs/tmp; \
+    for file in $(ldd /usr/local/bin/bun | grep -oE '/[^ ]+\.so[^ ]*'); do cp -L --parents "$file" /root-fs/; done; \
+    printf 'hosts: files dns\n' > /root-fs/etc/nsswitch.conf; \
+    printf 'root:x:0:0::/:/nologin\nsac:x:10000:10000::/tmp:/nologin\nsidecar:x:10002:10002::/tmp:/nologin\n' > /root-fs/etc/passwd; \
+    printf 'root:x:0:\nsac:x:10000:\nsidecar:x:10002:\n' > /root-fs/etc/group
+
+FROM scratch AS server
+COPY --from=root /root-fs/ /
+COPY --from=build-server /build/dist/sac /usr/local/bin/sac
+ENV HOST=0.0.0.0 INTERNAL_HOST=0.0.0.0 DATA_DIR=/tmp/sac
+USER 10000:10000
+WORKDIR /tmp
+EXPOSE 8080 8082
+ENTRYPOINT ["/usr/local/bin/sac"]
+CMD ["serve"]
+
+FROM scratch AS sidecar
+COPY --from=root /root-fs/ /
+COPY --from=build-sidecar /build/dist/sidecar /usr/local/bin/sac-sidecar
+USER 10002:10002
+WORKDIR /tmp
+ENTRYPOINT ["/usr/local/bin/sac-sidecar"]
+
+# ---- Claude Code: one executable out of the package for this machine
+FROM packages AS claude
+ARG CLAUDE_VERSION
+ARG TARGETARCH
+WORKDIR /claude
+RUN set -eu; \
+    case "${TARGETARCH:-$(dpkg --print-architecture)}" in amd64) arch=x64 ;; arm64) arch=arm64 ;; *) echo "no Claude Code for this machine" >&2; exit 1 ;; esac; \
+    echo '{}' > package.json; \
+    bun add --exact --ignore-scripts "@anthropic-ai/claude-code-linux-$arch@$CLAUDE_VERSION"; \
+    install -m 755 "node_modules/@anthropic-ai/claude-code-linux-$arch/claude" /usr/local/bin/claude; \
+    rm -rf node_modules
+
+FROM ${AGENT_BASE} AS agent
+# What an agent does besides typing: fetch, build, look, edit. The terminal's protocol is that of ttyd 1.7.7.
+RUN set -eu; \
+    apt-get update; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      bash ca-certificates curl dtach file git jq less make nano nodejs openssh-client patch procps \
+      python3 python3-pip python3-venv ripgrep tini ttyd unzip xz-utils zip; \
+    rm -rf /var/lib/apt/lists/*; \
+    ttyd --version | grep -qF ' 1.7.7'; \
+    groupadd --gid 10001 agent; useradd --uid 10001 --gid 10001 --create-home --shell /bin/bash agent; \
+    install -d -m 755 /opt/sac /opt/sac/agent /etc/claude-code /run/sac; install -d -o agent -g agent /workspace
+# The hook of the managed settings; the script that it runs comes with the chart.
+RUN printf '#!/bin/sh\nexec node /opt/sac/agent/conversation-sync.mjs\n' > /opt/sac/notify && chmod 755 /opt/sac/notify
+COPY --from=claude /usr/local/bin/claude /usr/local/bin/claude
+ENV LANG=C.UTF-8 DISABLE_AUTOUPDATER=1
+USER 10001:10001
+WORKDIR /workspace
+EXPOSE 7681
+ENTRYPOINT ["/usr/bin/tini", "--"]
+CMD ["/bin/sh", "/opt/sac/agent/entrypoint.sh"]
