@@ -1,6 +1,6 @@
 # The three images of SAC: `server`, `sidecar` (programs and nothing else) and `agent` (what Claude Code works with).
 #   docker build --target server -t sac/server:VERSION .
-# For amd64 and arm64. Base images can be pinned by digest: --build-arg DEBIAN_STABLE=debian:trixie-slim@sha256:…
+# For amd64 and arm64. A registry's digest can be given: --build-arg AGENT_BASE=debian:forky-slim@sha256:…
 
 ARG BUN_VERSION=1.4.5
 ARG CLAUDE_VERSION=2.1.330
@@ -32,7 +32,7 @@ RUN bun scripts/build.ts static server
 # ---- a root file system of the C library alone: no shell, no package manager
 FROM packages AS root
 RUN set -eu; \
-    mkdir -p /root-fs/etc /root-fs/tmp /root-fs/usr/local/bin; chmod 1777 /root-fs/tmp; \
+    mkdir -p /root-fs/etc /root-fs/tmp /root-fs/data /root-fs/usr/local/bin; chmod 1777 /root-fs/tmp; chown 10000:10000 /root-fs/data; \
     for file in $(ldd /usr/local/bin/bun | grep -oE '/[^ ]+\.so[^ ]*'); do cp -L --parents "$file" /root-fs/; done; \
     printf 'hosts: files dns\n' > /root-fs/etc/nsswitch.conf; \
     printf 'root:x:0:0::/:/nologin\nsac:x:10000:10000::/tmp:/nologin\nsidecar:x:10002:10002::/tmp:/nologin\n' > /root-fs/etc/passwd; \
@@ -41,7 +41,7 @@ RUN set -eu; \
 FROM scratch AS server
 COPY --from=root /root-fs/ /
 COPY --from=build-server /build/dist/sac /usr/local/bin/sac
-ENV HOST=0.0.0.0 INTERNAL_HOST=0.0.0.0 DATA_DIR=/tmp/sac
+ENV HOST=0.0.0.0 INTERNAL_HOST=0.0.0.0 DATA_DIR=/data
 USER 10000:10000
 WORKDIR /tmp
 EXPOSE 8080 8082
@@ -73,17 +73,15 @@ RUN set -eu; \
     apt-get update; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       bash ca-certificates curl dtach file git jq less make nano nodejs openssh-client patch procps \
-      python3 python3-pip python3-venv ripgrep tini ttyd unzip xz-utils zip; \
+      python3 python3-pip python3-venv ripgrep ttyd unzip xz-utils zip; \
     rm -rf /var/lib/apt/lists/*; \
     ttyd --version | grep -qF ' 1.7.7'; \
     groupadd --gid 10001 agent; useradd --uid 10001 --gid 10001 --create-home --shell /bin/bash agent; \
     install -d -m 755 /opt/sac /opt/sac/agent /etc/claude-code /run/sac; install -d -o agent -g agent /workspace
-# The hook of the managed settings; the script that it runs comes with the chart.
-RUN printf '#!/bin/sh\nexec node /opt/sac/agent/conversation-sync.mjs\n' > /opt/sac/notify && chmod 755 /opt/sac/notify
 COPY --from=claude /usr/local/bin/claude /usr/local/bin/claude
 ENV LANG=C.UTF-8 DISABLE_AUTOUPDATER=1
 USER 10001:10001
 WORKDIR /workspace
 EXPOSE 7681
-ENTRYPOINT ["/usr/bin/tini", "--"]
+# The scripts are not in the image: they come with the chart, in the version that fits the server.
 CMD ["/bin/sh", "/opt/sac/agent/entrypoint.sh"]
