@@ -19,7 +19,7 @@ export interface Config {
   }
   dataDir: string
   /** Undefined starts the embedded server in `dataDir`. */
-  database: { url?: string; poolSize: number; poolWaitMs: number; statementTimeoutMs: number }
+  database: { url?: string; poolSize: number; poolWaitMs: number; statementTimeoutMs: number; startWaitMs: number }
   redisUrl?: string
   auth: { jwtSecret?: string; adminPassword?: string; secretKeys: string[]; minPasswordLength: number }
   runtime: {
@@ -128,6 +128,7 @@ export function readConfig(env: Env = process.env): Config {
       poolSize: number('DB_POOL_SIZE', 10, 1, 200),
       poolWaitMs: number('DB_POOL_WAIT_MS', 1000, 10, 60_000),
       statementTimeoutMs: number('DB_STATEMENT_TIMEOUT_MS', 2500, 100, 600_000),
+      startWaitMs: number('DB_START_WAIT_S', 0, 0, 3600) * 1000,
     },
     redisUrl: text('REDIS_URL'),
     auth: {

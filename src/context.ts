@@ -10,6 +10,7 @@ import { type ClusterConfig, type Config, ConfigError } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateUp } from './db/migrate.ts'
+import { waitForDatabase } from './db/wait.ts'
 import { Assets } from './http/assets.ts'
 import type { EdgeRules } from './http/auth.ts'
 import { Frames } from './http/frame.ts'
@@ -107,6 +108,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const logger = overrides.logger ?? createLogger(config.log)
   const secrets = await installationSecrets(config)
   const url = overrides.databaseUrl ?? config.database.url ?? (await embedded(config, logger, disposing))
+  await waitForDatabase({ url, waitMs: config.database.startWaitMs, logger })
   await migrateUp({ url, logger })
   const database = openDatabase({ ...config.database, url, logger })
   disposing.defer(() => database.close())

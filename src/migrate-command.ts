@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
 import { migrateDown, migrateStatus, migrateUp } from './db/migrate.ts'
+import { waitForDatabase } from './db/wait.ts'
 import { createLogger } from './lib/logger.ts'
 import { seedAdmin } from './seed.ts'
 import { Settings } from './settings/settings.ts'
@@ -25,6 +26,7 @@ async function run(config: Config, action: (typeof ACTIONS)[number]): Promise<nu
   const server = config.database.url ? undefined : await startEmbedded({ dataDir: config.dataDir, logger })
   const url = config.database.url ?? server?.url ?? ''
   try {
+    await waitForDatabase({ url, waitMs: config.database.startWaitMs, logger })
     if (action === 'up') await migrateUp({ url, logger })
     else if (action === 'down') await migrateDown({ url, logger })
     else if (action === 'status') await printStatus(url)

@@ -4,8 +4,16 @@
   valueFrom: { secretKeyRef: { name: {{ index . 1 }}, key: {{ index . 2 }} } }
 {{- end -}}
 
-{{/* Environment of everything that runs the server's program. */}}
+{{/* Environment of everything that runs the server's program; an entry of extraEnv takes the place of ours. */}}
 {{- define "sac.env" -}}
+{{- $names := list -}}
+{{- range .Values.server.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- $env := list -}}
+{{- range include "sac.ownEnv" . | fromYamlArray }}{{ if not (has .name $names) }}{{ $env = append $env . }}{{ end }}{{ end -}}
+{{- concat $env .Values.server.extraEnv | toYaml -}}
+{{- end -}}
+
+{{- define "sac.ownEnv" -}}
 {{- $secret := include "sac.secret" . -}}
 {{- $own := include "sac.fullname" . -}}
 - { name: RUNTIME, value: kubernetes }
@@ -32,15 +40,13 @@
 {{ include "sac.databaseEnv" . }}
 {{ include "sac.redisEnv" . }}
 {{ include "sac.storageEnv" . }}
-{{- with .Values.server.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{- define "sac.databaseEnv" -}}
 {{- $database := .Values.database -}}
 {{- $own := include "sac.fullname" . -}}
 - { name: DB_POOL_SIZE, value: {{ $database.poolSize | quote }} }
+- { name: DB_START_WAIT_S, value: "120" }
 {{- if .Values.postgres.enabled }}
 - { name: DB_HOST, value: {{ $own }}-postgres }
 - { name: DB_NAME, value: sac }
