@@ -1,0 +1,139 @@
+// The chart as text: main variants, refused values, and what no variant may contain.
+import { describe, expect, test } from 'bun:test'
+import { CHART, helm, tryHelm, tryKubectl, valuesFile } from './shell.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: objects of many kinds, looked into by path
+type Drawn = any
+
+const BASE = { publicUrl: 'https://sac.example.com', postgres: { enabled: true } }
+const VARIANTS: Record<string, object> = {
+  'a trial': BASE,
+  'external services': {
+    publicUrl: 'https://sac.example.com',
+    database: { host: 'db.example.com', existingSecret: 'db' },
+    redis: { enabled: false, existingSecret: 'redis' },
+    storage: { type: 's3', s3: { bucket: 'sac', existingSecret: 's3' } },
+    secrets: { existingSecret: 'keys' },
+  },
+  'an Ingress': { ...BASE, ingress: { enabled: true, className: 'nginx', tlsSecret: 'tls' } },
+  'a Gateway of its own': { ...BASE, gateway: { enabled: true, tlsSecret: 'tls', createClass: true } },
+  'a Gateway that is there': { ...BASE, gateway: { enabled: true, parentRefs: [{ name: 'shared', namespace: 'gateways' }] } },
+  'everything on': {
+    ...BASE,
+    server: { autoscaling: { enabled: true }, trustedProxies: ['10.0.0.0/8'], extraEnv: [{ name: 'LOG_LEVEL', value: 'debug' }] },
+    admissionPolicy: { enabled: true },
+    agents: { egress: 'internet', runtimeClass: 'gvisor', resourceQuota: { enabled: true }, limitRange: { enabled: true } },
+  },
+}
+
+async function draw(values: object): Promise<Drawn[]> {
+  using file = valuesFile(values)
+  const text = await helm('template', 'sac', CHART, '-n', 'sac', '--kube-version', '1.30.0', '-f', file.path)
+  return text
+    .split(/^---\s*$/m)
+    .map((part) => Bun.YAML.parse(part) as Drawn)
+    .filter(Boolean)
+}
+
+async function refusal(values: object): Promise<string> {
+  using file = valuesFile(values)
+  const { code, err } = await tryHelm('template', 'sac', CHART, '-n', 'sac', '--kube-version', '1.30.0', '-f', file.path)
+  return code === 0 ? 'accepted' : err
+}
+
+const podOf = (object: Drawn) => object.spec?.jobTemplate?.spec?.template?.spec ?? object.spec?.template?.spec
+const named = (objects: Drawn[], kind: string, name?: string) => objects.filter((object) => object.kind === kind && (name === undefined || object.metadata.name === name))
+
+test('helm finds nothing to complain about', async () => {
+  using file = valuesFile(BASE)
+  expect(await helm('lint', '--strict', CHART, '-f', file.path)).toContain('1 chart(s) linted, 0 chart(s) failed')
+})
+
+describe.each(Object.entries(VARIANTS))('with %s', (_name, values) => {
+  test('every pod is restricted, and only the server’s has a service account’s token', async () => {
+    const pods = (await draw(values)).filter(podOf)
+    expect(pods.length).toBeGreaterThan(1)
+    for (const object of pods) {
+      const pod = podOf(object)
+      expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
+      for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
+        expect(container.securityContext).toEqual({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } })
+        expect(container.image).toMatch(/[:@][^:@]+$/)
+      }
+      if (object.metadata.name !== 'sac') expect(pod.automountServiceAccountToken).toBe(false)
+    }
+  })
+
+  test('no route names the internal Service, and no pod spec holds a secret', async () => {
+    const objects = await draw(values)
+    const routes = objects.filter(({ kind }) => ['Ingress', 'HTTPRoute'].includes(kind))
+    expect(JSON.stringify(routes)).not.toContain('internal')
+    const passwords = named(objects, 'Secret').flatMap(({ data, stringData }) => [
+      ...Object.values<string>(data ?? {}).map((text) => Buffer.from(text, 'base64').toString()),
+      ...Object.values<string>(stringData ?? {}),
+    ])
+    const rest = JSON.stringify(objects.filter(({ kind }) => kind !== 'Secret'))
+    for (const password of passwords.filter((text) => text.length >= 12)) expect(rest).not.toContain(password)
+  })
+
+  test('the server may neither enter pods nor read Secrets', async () => {
+    const rules = [...named(await draw(values), 'Role'), ...named(await draw(values), 'ClusterRole')].flatMap((role) => role.rules)
+    expect(JSON.stringify(rules)).not.toMatch(/exec|attach|portforward|"\*"/)
+    const secrets = rules.filter((rule) => rule.resources.includes('secrets'))
+    expect(secrets.map((rule) => rule.verbs)).toEqual([['create', 'patch', 'delete']])
+  })
+})
+
+test('a Secret is made with keys that the server accepts, anew for every installation', async () => {
+  const [first, second] = [named(await draw(BASE), 'Secret', 'sac')[0], named(await draw(BASE), 'Secret', 'sac')[0]]
+  const text = (secret: Drawn, key: string) => Buffer.from(secret.data[key], 'base64').toString()
+  expect(text(first, 'jwt-secret')).toMatch(/^\w{48}$/)
+  expect(text(first, 'secret-keys')).toMatch(/^[0-9a-f]{64}$/)
+  expect(text(first, 'jwt-secret')).not.toBe(text(second, 'jwt-secret'))
+})
+
+test('an entry of extraEnv takes the place of the chart’s own', async () => {
+  const [server] = named(await draw(VARIANTS['everything on'] ?? {}), 'Deployment', 'sac')
+  expect(podOf(server).containers[0].env.filter(({ name }: Drawn) => name === 'LOG_LEVEL')).toEqual([{ name: 'LOG_LEVEL', value: 'debug' }])
+})
+
+test('replicas that share a volume of one node run on one node, others are free', async () => {
+  const affinity = async (values: object) => podOf(named(await draw(values), 'Deployment', 'sac')[0]).affinity
+  expect((await affinity(BASE)).podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey).toBe('kubernetes.io/hostname')
+  expect(await affinity(VARIANTS['external services'] ?? {})).toBeUndefined()
+})
+
+test('agents on the internet never reach private networks or the metadata address', async () => {
+  const policies = named(await draw({ ...BASE, agents: { blockedNetworks: ['203.0.113.0/24'] } }), 'NetworkPolicy')
+  const internet = policies.find((policy) => policy.metadata.name === 'sac-egress-internet')
+  const [v4] = internet.spec.egress[0].to
+  expect(v4.ipBlock.except).toEqual(expect.arrayContaining(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10', '127.0.0.0/8', '203.0.113.0/24']))
+  expect(policies.find((policy) => policy.metadata.name === 'sac-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
+})
+
+test.each([
+  ['no address', { postgres: { enabled: true } }, /publicUrl/],
+  ['an address with a path', { ...BASE, publicUrl: 'https://sac.example.com/portal' }, /publicUrl/],
+  ['no database', { publicUrl: 'https://sac.example.com' }, /database\.host is not set/],
+  ['a value that is not there', { ...BASE, redis: { persistence: true } }, /persistence/],
+  ['an amount that is none', { ...BASE, agents: { storage: { size: 'much' } } }, /agents\/storage\/size/],
+  ['a preset that is none', { ...BASE, agents: { egress: 'all' } }, /agents\/egress/],
+  ['agents beside the portal', { ...BASE, agents: { namespace: 'sac' } }, /must not be the portal's own namespace/],
+  ['S3 without a bucket', { ...BASE, storage: { type: 's3' } }, /storage\.s3\.bucket/],
+  ['TLS without a certificate', { ...BASE, gateway: { enabled: true } }, /gateway\.tlsSecret/],
+  ['a short first password', { ...BASE, admin: { password: 'short' } }, /admin\/password/],
+])('refused with its name: %s', async (_what, values, name) => {
+  expect(await refusal(values)).toMatch(name)
+})
+
+test('the cluster accepts every object of every variant, Gateway API and Envoy Gateway included', async () => {
+  const { out } = await tryKubectl(['get', 'crd', '-o', 'name'])
+  if (!/backendtrafficpolicies\.gateway\.envoyproxy\.io/.test(out)) throw new Error('This cluster has no CRDs of Gateway API and Envoy Gateway: install both and run this again.')
+  for (const [name, values] of Object.entries(VARIANTS)) {
+    // Namespaces of its own objects are not there in a dry run.
+    const objects = (await draw(values)).filter(({ kind }) => kind !== 'Namespace').map((object) => ({ ...object, metadata: { ...object.metadata, ...(object.metadata.namespace ? { namespace: 'default' } : {}) } }))
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map((object) => ({ ...object, metadata: { ...object.metadata, name: `dry-${object.metadata.name}` } })) })
+    const { code, err } = await tryKubectl(['apply', '--dry-run=server', '-n', 'default', '-f', '-'], list)
+    expect({ name, code, err: err.replace(/^Warning:.*$/gm, '').trim() }).toEqual({ name, code: 0, err: '' })
+  }
+})
