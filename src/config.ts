@@ -1,4 +1,5 @@
 // The only reader of the environment: typed, grouped, and refused at boot when a value is bad.
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { OperatorError } from './lib/errors.ts'
 import type { Level } from './lib/logger.ts'
@@ -21,6 +22,8 @@ export interface Config {
   /** Undefined starts the embedded server in `dataDir`. */
   database: { url?: string; poolSize: number; poolWaitMs: number; statementTimeoutMs: number; startWaitMs: number }
   redisUrl?: string
+  /** There with STORAGE_TYPE=s3; else files lie in `dataDir`. */
+  s3?: { endpoint?: string; region: string; bucket: string; prefix: string; accessKeyId: string; secretAccessKey: string }
   auth: { jwtSecret?: string; adminPassword?: string; secretKeys: string[]; minPasswordLength: number }
   runtime: {
     kind: 'local' | 'kubernetes'
@@ -131,6 +134,7 @@ export function readConfig(env: Env = process.env): Config {
       startWaitMs: number('DB_START_WAIT_S', 0, 0, 3600) * 1000,
     },
     redisUrl: text('REDIS_URL'),
+    s3: oneOf('STORAGE_TYPE', ['filesystem', 's3'] as const, 'filesystem') === 's3' ? readS3({ text, url, problems }) : undefined,
     auth: {
       jwtSecret,
       adminPassword: text('ADMIN_PASSWORD'),
@@ -149,11 +153,33 @@ export function readConfig(env: Env = process.env): Config {
     organisation: text('ORGANISATION') ?? '',
   }
   if (config.runtime.kind === 'kubernetes') config.cluster = readCluster({ text, number, oneOf, problems })
+  for (const proxy of config.http.trustedProxies) {
+    const [address = '', bits, more] = proxy.split('/')
+    const isNetwork = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIP(address) === 6 ? 128 : 32) && more === undefined)
+    if (isIP(address) === 0 || !isNetwork) problems.push(`TRUSTED_PROXIES must list addresses or networks like 10.244.0.0/16, not "${proxy}".`)
+  }
   if (config.http.internalUrl !== '' && !URL.canParse(config.http.internalUrl)) problems.push(`INTERNAL_URL must be a URL, not "${config.http.internalUrl}".`)
   // Never with its value: it holds a password.
   if (config.database.url && !isPostgresUrl(config.database.url)) problems.push('DATABASE_URL (or DB_HOST, DB_PORT) must make a URL like postgres://user:password@host:5432/name.')
   if (problems.length > 0) throw new ConfigError(problems.join('\n'))
   return config
+}
+
+function readS3({ text, url, problems }: Pick<Readers, 'text' | 'problems'> & { url: (name: string) => string | undefined }): Config['s3'] {
+  const need = (name: string) => {
+    const value = text(name)
+    if (value === undefined) problems.push(`${name} is not set. STORAGE_TYPE=s3 needs S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.`)
+    return value ?? ''
+  }
+  const prefix = (text('S3_PREFIX') ?? '').replace(/^\/+|\/+$/g, '')
+  return {
+    endpoint: url('S3_ENDPOINT'),
+    region: text('S3_REGION') ?? 'us-east-1',
+    bucket: need('S3_BUCKET'),
+    prefix: prefix === '' ? '' : `${prefix}/`,
+    accessKeyId: need('S3_ACCESS_KEY_ID'),
+    secretAccessKey: need('S3_SECRET_ACCESS_KEY'),
+  }
 }
 
 interface Readers {

@@ -31,7 +31,7 @@ import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
 import { Settings } from './settings/settings.ts'
-import { FilesystemStorage } from './storage/filesystem.ts'
+import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
 import { TerminalHub } from './terminal/hub.ts'
 import { ModesMemory } from './terminal/memory.ts'
@@ -115,8 +115,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const { db } = database
   const internal = { url: '' }
   const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
-  const files = overrides.storage ?? new FilesystemStorage(join(config.dataDir, 'storage'))
-  const storage = disposing.use(files)
+  const storage = disposing.use(overrides.storage ?? (await openStorage(config)))
   const runtime = disposing.use(overrides.runtime ?? (await runtimeOf(config, { logger, secretKeys: secrets.secretKeys, internalUrl: () => internal.url })))
 
   const settings = new Settings(db)
@@ -206,7 +205,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))
       tasks.every('sweep', SWEEP_MS, async () => {
-        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), files instanceof FilesystemStorage ? files.sweep() : undefined])
+        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), storage.sweep()])
       })
       tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()

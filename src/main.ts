@@ -1,19 +1,22 @@
-// The program: `serve` (default), `migrate up|down|status|seed`. Everything else is elsewhere.
+// The program: `serve` (default), `migrate up|down|status|seed`, `maintenance`. Everything else is elsewhere.
 import { type Config, readConfig } from './config.ts'
 import { AppError, OperatorError } from './lib/errors.ts'
 import { redact } from './lib/logger.ts'
+import { runMaintenance } from './maintenance-command.ts'
 import { runMigrate } from './migrate-command.ts'
 import { seedAdmin } from './seed.ts'
 import { startPortal } from './server.ts'
 
 const USAGE = `Usage: sac [serve]                          start the portal (default)
-       sac migrate up|down|status|seed      change or look at the database`
+       sac migrate up|down|status|seed      change or look at the database
+       sac maintenance                      sweep once: ended logins, removed files, forgotten objects`
 
 async function main(args: string[]): Promise<number> {
   const [command = 'serve', action = '', ...rest] = args
   if (rest.length > 0 || (command !== 'migrate' && action !== '')) return usage()
   if (command === 'serve') return serve(readConfig())
   if (command === 'migrate') return runMigrate(readConfig(), action) ?? usage()
+  if (command === 'maintenance') return runMaintenance(readConfig())
   return usage()
 }
 

@@ -62,7 +62,12 @@ const RULES: [who: string, names: (file: string) => boolean, allowed: Allowed, r
   ['static', inFolder('static'), (to) => inFolder('static')(to), 'The browser gets nothing of the server: put the fact into an attribute of the page.'],
   ['sidecar', inFolder('sidecar'), (to) => inFolder('sidecar')(to) || isLib(to) || isContract(to), 'What both sides must know belongs to src/internal/contract.ts.'],
   ['config', (file) => file === 'src/config.ts', (to) => isLib(to), 'The configuration stands at the bottom: nothing but lib below it.'],
-  ['main and server', (file) => /^src\/(main|server|seed|secrets|migrate-command)\.ts$/.test(file), (to) => !isRoute(to) && !isView(to), 'Commands speak to the context.'],
+  [
+    'main and server',
+    (file) => /^src\/(main|server|seed|secrets|migrate-command|maintenance-command)\.ts$/.test(file),
+    (to) => !isRoute(to) && !isView(to),
+    'Commands speak to the context.',
+  ],
   ['context', (file) => file === 'src/context.ts', (to) => !isRoute(to) && !isView(to) && to !== 'src/app.ts', 'Routes are given the context, not the other way round.'],
   [
     'app',

@@ -1,5 +1,5 @@
 // Which Host, Origin and peer we believe: the defence against rebinding, cross-site requests and forged addresses.
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
 export interface OriginRules {
   /** Origin of the portal as configured; undefined means: loopback names and plain IP addresses. */
@@ -40,11 +40,33 @@ export function sameSite(request: Request, rules: OriginRules): boolean {
 /** The peer's address; a forwarded one counts only when the peer is a configured proxy. */
 export function clientAddress(peer: string | undefined, request: Request, { trustedProxies }: OriginRules): string {
   const address = (peer ?? '').replace(/^::ffff:/, '')
-  if (!trustedProxies.includes(address)) return address
+  const trusted = networksOf(trustedProxies)
+  if (!isWithin(address, trusted)) return address
   const chain = (request.headers.get('x-forwarded-for') ?? '').split(',').map((item) => item.trim())
   // From the right: the nearest hop that is no proxy of ours is the client.
-  const client = chain.reverse().find((hop) => isIP(hop) !== 0 && !trustedProxies.includes(hop))
+  const client = chain.reverse().find((hop) => isIP(hop) !== 0 && !isWithin(hop, trusted))
   return client ?? address
+}
+
+const networks = new WeakMap<string[], BlockList>()
+
+/** Addresses and networks (10.244.0.0/16) as one set to look into. */
+function networksOf(proxies: string[]): BlockList {
+  const known = networks.get(proxies)
+  if (known) return known
+  const list = new BlockList()
+  for (const proxy of proxies) {
+    const [address = '', bits] = proxy.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(bits), family)
+  }
+  networks.set(proxies, list)
+  return list
+}
+
+function isWithin(address: string, list: BlockList): boolean {
+  return isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
 /** A path of this portal to go to after sign-in; anything that could leave it becomes "/". */

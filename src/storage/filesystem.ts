@@ -73,7 +73,6 @@ export class FilesystemStorage implements Storage {
     }
   }
 
-  /** Removes half-written files that a killed process left behind, never young ones. */
   async sweep(): Promise<void> {
     const folder = join(this.root, 'tmp')
     for (const name of await readdir(folder).catch(() => [])) {

@@ -35,5 +35,7 @@ export interface Storage {
   /** Removes objects; missing ones are no error. */
   delete(keys: string[]): Promise<void>
   list(prefix: string): AsyncIterable<StoredObject>
+  /** Removes what a killed process left half-written, never what may still be under way. */
+  sweep(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -133,7 +133,7 @@ export class Logins {
 
   /** Removes rows that ran out. */
   async sweep(): Promise<void> {
-    await this.deps.db.delete(logins).where(lt(logins.expiresAt, new Date()))
+    await sweepLogins(this.deps.db)
   }
 
   [Symbol.dispose](): void {
@@ -169,4 +169,9 @@ export class Logins {
     for (const id of loginIds) this.cache.delete(id)
     if (loginIds.length > 0) await this.deps.bus.publish({ kind: 'logins.ended', userId, loginIds })
   }
+}
+
+/** Removes the rows of logins that ran out. */
+export async function sweepLogins(db: Db): Promise<void> {
+  await db.delete(logins).where(lt(logins.expiresAt, new Date()))
 }

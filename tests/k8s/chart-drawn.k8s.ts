@@ -131,8 +131,14 @@ test('the cluster accepts every object of every variant, Gateway API and Envoy G
   if (!/backendtrafficpolicies\.gateway\.envoyproxy\.io/.test(out)) throw new Error('This cluster has no CRDs of Gateway API and Envoy Gateway: install both and run this again.')
   for (const [name, values] of Object.entries(VARIANTS)) {
     // Namespaces of its own objects are not there in a dry run.
-    const objects = (await draw(values)).filter(({ kind }) => kind !== 'Namespace').map((object) => ({ ...object, metadata: { ...object.metadata, ...(object.metadata.namespace ? { namespace: 'default' } : {}) } }))
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map((object) => ({ ...object, metadata: { ...object.metadata, name: `dry-${object.metadata.name}` } })) })
+    const objects = (await draw(values))
+      .filter(({ kind }) => kind !== 'Namespace')
+      .map((object) => ({ ...object, metadata: { ...object.metadata, ...(object.metadata.namespace ? { namespace: 'default' } : {}) } }))
+    const list = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: objects.map((object) => ({ ...object, metadata: { ...object.metadata, name: `dry-${object.metadata.name}` } })),
+    })
     const { code, err } = await tryKubectl(['apply', '--dry-run=server', '-n', 'default', '-f', '-'], list)
     expect({ name, code, err: err.replace(/^Warning:.*$/gm, '').trim() }).toEqual({ name, code: 0, err: '' })
   }

@@ -1,0 +1,235 @@
+// The chart on a cluster: installed, looked at from inside and outside, upgraded, uninstalled. In namespaces of its own.
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { randomToken } from '../../src/lib/crypto.ts'
+import { until } from '../../src/lib/until.ts'
+import { CHART, forward, helm, image, imageValues, kubectl, tryHelm, tryKubectl } from './shell.ts'
+
+const NAMESPACE = `sac-chart-${randomToken(6)
+  .toLowerCase()
+  .replaceAll(/[^a-z0-9]/g, 'x')}`
+const AGENTS = `${NAMESPACE}-agents`
+const VALUES = ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), '--set', 'admissionPolicy.enabled=true']
+const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
+
+const secret = async (name: string) => JSON.parse(await kubectl('get', 'secret', '-n', NAMESPACE, name, '-o', 'json')).data as Record<string, string>
+const serverPods = async () => {
+  const { items } = JSON.parse(await kubectl('get', 'pods', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=server', '-o', 'json')) as {
+    items: { metadata: { name: string; deletionTimestamp?: string }; status: { podIP: string; containerStatuses?: { restartCount: number; ready: boolean }[] } }[]
+  }
+  return items.filter(({ metadata }) => !metadata.deletionTimestamp)
+}
+
+/** A pod among the agents that runs a script of Node's; its output. */
+async function asAgent(name: string, script: string, labels: Record<string, string>): Promise<string> {
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: AGENTS, labels },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      containers: [
+        {
+          name: 'try',
+          image: image('AGENT_IMAGE'),
+          imagePullPolicy: 'IfNotPresent',
+          command: ['node', '-e', script],
+          securityContext: RESTRICTED,
+          resources: { requests: { cpu: '10m' } },
+        },
+      ],
+    },
+  }
+  const made = await tryKubectl(['apply', '-f', '-'], JSON.stringify(pod))
+  if (made.code !== 0) throw new Error(made.err)
+  await until(async () => /Succeeded|Failed/.test(await kubectl('get', 'pod', '-n', AGENTS, name, '-o', 'jsonpath={.status.phase}')), {
+    timeoutMs: 90_000,
+    intervalMs: 300,
+    what: `the end of ${name}`,
+  })
+  return kubectl('logs', '-n', AGENTS, name)
+}
+
+/** Tries TCP connections and says for each whether it opened. */
+const KNOCK = `
+const net = require('node:net')
+const knock = (target) => new Promise((done) => {
+  const at = target.lastIndexOf(':')
+  const socket = net.connect({ host: target.slice(0, at), port: Number(target.slice(at + 1)) })
+  const end = (word) => { socket.destroy(); done([target, word]) }
+  socket.on('connect', () => end('open')); socket.on('error', (error) => end(error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN' ? 'no name' : 'closed')); setTimeout(() => end('closed'), 2000)
+})
+;(async () => {
+  const end = Date.now() + 30000
+  while (Date.now() < end && (await knock(GUARD))[1] === 'open');
+  console.log(JSON.stringify(Object.fromEntries(await Promise.all(TARGETS.map(knock)))))
+  process.exit(0)
+})()`
+
+/** Knocks once the cluster enforces its policies on the new pod, which takes a moment: `guard` must have closed by then. */
+const knocking = (guard: string, targets: string[]) => `const GUARD = ${JSON.stringify(guard)}; const TARGETS = ${JSON.stringify(targets)};${KNOCK}`
+
+beforeAll(async () => {
+  await helm('install', 'sac', CHART, '-n', NAMESPACE, '--create-namespace', ...VALUES, '--wait', '--timeout', '4m')
+}, 280_000)
+
+afterAll(async () => {
+  await tryHelm('uninstall', 'sac', '-n', NAMESPACE, '--wait', '--timeout', '2m')
+  await kubectl('delete', 'namespace', '--ignore-not-found', '--wait=false', NAMESPACE, AGENTS)
+}, 150_000)
+
+test('two replicas are ready, and neither had to be started twice', async () => {
+  const pods = await serverPods()
+  expect(pods.map(({ status }) => status.containerStatuses?.map(({ ready, restartCount }) => ({ ready, restartCount })))).toEqual([
+    [{ ready: true, restartCount: 0 }],
+    [{ ready: true, restartCount: 0 }],
+  ])
+})
+
+test('the sign-in page and its parts come through the Service, the internal API does not', async () => {
+  await using service = await forward(NAMESPACE, 'sac', 80)
+  const page = await fetch(`${service.url}/login`)
+  const html = await page.text()
+  expect(page.status).toBe(200)
+  expect(html).toContain('Sign in')
+  const parts = [...html.matchAll(/(?:href|src)="(\/static\/[^"]+)"/g)].map(([, path]) => path)
+  expect(parts.length).toBeGreaterThan(1)
+  for (const path of parts) expect((await fetch(service.url + path)).status).toBe(200)
+  expect((await fetch(`${service.url}/api/internal/manifest`)).status).toBe(404)
+})
+
+test('the first admin signs in with the password of the Secret', async () => {
+  await using service = await forward(NAMESPACE, 'sac', 80)
+  const password = Buffer.from((await secret('sac'))['admin-password'] ?? '', 'base64').toString()
+  const answer = await fetch(`${service.url}/api/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password }),
+  })
+  expect(answer.status).toBe(200)
+  expect(((await answer.json()) as { token: string }).token).toMatch(/^ey/)
+})
+
+test('the server’s account may do what it needs among the agents, and nothing else', async () => {
+  const may = async (verb: string, resource: string, namespace: string) =>
+    (await tryKubectl(['auth', 'can-i', verb, resource, '-n', namespace, `--as=system:serviceaccount:${NAMESPACE}:sac`])).out.trim()
+  for (const [verb, resource] of [
+    ['create', 'statefulsets.apps'],
+    ['delete', 'persistentvolumeclaims'],
+    ['watch', 'pods'],
+    ['patch', 'secrets'],
+    ['list', 'pods.metrics.k8s.io'],
+  ] as const) {
+    expect({ verb, resource, may: await may(verb, resource, AGENTS) }).toEqual({ verb, resource, may: 'yes' })
+    expect({ verb, resource, may: await may(verb, resource, NAMESPACE) }).toEqual({ verb, resource, may: 'no' })
+  }
+  for (const [verb, resource] of [
+    ['create', 'pods/exec'],
+    ['create', 'pods/attach'],
+    ['create', 'pods/portforward'],
+    ['get', 'secrets'],
+    ['list', 'secrets'],
+    ['create', 'pods'],
+    ['create', 'rolebindings.rbac.authorization.k8s.io'],
+    ['patch', 'networkpolicies.networking.k8s.io'],
+  ] as const)
+    expect({ verb, resource, may: await may(verb, resource, AGENTS) }).toEqual({ verb, resource, may: 'no' })
+}, 60_000)
+
+test('an agent reaches the server’s internal port and names; not the pages, the database, Redis, the API server or another agent', async () => {
+  const [server] = await serverPods()
+  const services = `${NAMESPACE}.svc.cluster.local`
+  const api = await kubectl('get', 'service', '-n', 'default', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}')
+  const open = [`sac-internal.${services}:8082`, `${server?.status.podIP}:8082`]
+  const closed = [
+    `sac.${services}:80`,
+    `${server?.status.podIP}:8080`,
+    `sac-postgres.${services}:5432`,
+    `sac-redis.${services}:6379`,
+    `${api}:443`,
+    '169.254.169.254:80',
+    '1.1.1.1:443',
+  ]
+  const agent = JSON.parse(await asAgent('tenant-a', knocking(`${api}:443`, [...open, ...closed]), { app: 'claude-code', 'sac.dev/egress': 'none' }))
+  expect(agent).toEqual(Object.fromEntries([...open.map((target) => [target, 'open']), ...closed.map((target) => [target, 'closed'])]))
+  // Whoever is no agent gets nothing, not even a name.
+  const stranger = JSON.parse(await asAgent('stranger', knocking(`${api}:443`, [`sac-internal.${services}:8082`, `${server?.status.podIP}:8082`]), {}))
+  expect(Object.values(stranger)).not.toContain('open')
+}, 240_000)
+
+test('one agent’s terminal port is closed to another agent', async () => {
+  const listening = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'tenant-b', namespace: AGENTS, labels: { app: 'claude-code' } },
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [
+        {
+          name: 'try',
+          image: image('AGENT_IMAGE'),
+          command: ['node', '-e', "require('node:net').createServer().listen(7681)"],
+          securityContext: RESTRICTED,
+          readinessProbe: { tcpSocket: { port: 7681 } },
+        },
+      ],
+    },
+  }
+  expect((await tryKubectl(['apply', '-f', '-'], JSON.stringify(listening))).err).toBe('')
+  await kubectl('wait', '-n', AGENTS, 'pod/tenant-b', '--for=condition=Ready', '--timeout=60s')
+  const address = `${await kubectl('get', 'pod', '-n', AGENTS, 'tenant-b', '-o', 'jsonpath={.status.podIP}')}:7681`
+  for (const egress of ['none', 'model', 'internet'])
+    expect(JSON.parse(await asAgent(`tenant-c-${egress}`, knocking(address, [address]), { app: 'claude-code', 'sac.dev/egress': egress }))).toEqual({ [address]: 'closed' })
+}, 240_000)
+
+test('the API server itself refuses foreign images, changed labels and debug containers among the agents', async () => {
+  const foreign = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'foreign', namespace: AGENTS },
+    spec: { automountServiceAccountToken: false, containers: [{ name: 'x', image: 'evil.test/x:1', securityContext: RESTRICTED }] },
+  }
+  expect((await tryKubectl(['apply', '-f', '-'], JSON.stringify(foreign))).err).toContain('This image is not among those that agents may use.')
+  expect((await tryKubectl(['label', 'pod', '-n', AGENTS, 'tenant-b', '--overwrite', 'app=other'])).err).toContain('The labels that say whose pod this is stay as they are.')
+  expect((await tryKubectl(['exec', '-n', AGENTS, 'tenant-b', '--', 'true'])).err).toContain('Nobody enters')
+  const privileged = { ...foreign, spec: { ...foreign.spec, containers: [{ name: 'x', image: image('AGENT_IMAGE'), securityContext: { privileged: true } }] } }
+  expect((await tryKubectl(['apply', '-f', '-'], JSON.stringify(privileged))).err).toContain('violates PodSecurity "restricted')
+})
+
+test('maintenance runs as a job and ends well', async () => {
+  await kubectl('create', 'job', '-n', NAMESPACE, 'sweep-now', '--from=cronjob/sac-maintenance')
+  await kubectl('wait', '-n', NAMESPACE, 'job/sweep-now', '--for=condition=Complete', '--timeout=60s')
+}, 90_000)
+
+test('an upgrade keeps every key, replaces the pods one by one and leaves the portal ready', async () => {
+  const before = {
+    keys: await secret('sac'),
+    redis: await secret('sac-redis'),
+    database: await secret('sac-postgres'),
+    pods: (await serverPods()).map(({ metadata }) => metadata.name),
+  }
+  await helm('upgrade', 'sac', CHART, '-n', NAMESPACE, ...VALUES, '--set', 'log.level=debug', '--wait', '--timeout', '4m')
+  expect({ keys: await secret('sac'), redis: await secret('sac-redis'), database: await secret('sac-postgres') }).toEqual({
+    keys: before.keys,
+    redis: before.redis,
+    database: before.database,
+  })
+  await until(async () => (await serverPods()).length === 2, { timeoutMs: 60_000, intervalMs: 500, what: 'the old pods’ end' })
+  const after = await serverPods()
+  expect(after.filter(({ metadata }) => before.pods.includes(metadata.name))).toEqual([])
+  await using service = await forward(NAMESPACE, 'sac', 80)
+  expect((await fetch(`${service.url}/login`)).status).toBe(200)
+}, 280_000)
+
+test('an uninstall takes everything but what people’s work and its keys are in', async () => {
+  await helm('uninstall', 'sac', '-n', NAMESPACE, '--wait', '--timeout', '2m')
+  const kept = ['persistentvolumeclaim/data-sac-postgres-0', 'persistentvolumeclaim/sac-files', 'secret/sac', 'secret/sac-postgres']
+  const left = async () => {
+    const names = (await kubectl('get', 'all,secrets,pvc,networkpolicies,roles', '-n', NAMESPACE, '-o', 'name')).trim().split('\n')
+    return names.filter((name) => !name.includes('sweep-now')).sort()
+  }
+  await until(async () => (await left()).length <= kept.length, { timeoutMs: 60_000, intervalMs: 500, what: 'the end of everything else' })
+  expect(await left()).toEqual(kept)
+  expect(await kubectl('get', 'namespace', AGENTS, '-o', 'jsonpath={.status.phase}')).toBe('Active')
+}, 150_000)
