@@ -32,7 +32,7 @@ export class ScriptedApi {
     return this.watchers.size
   }
 
-  put(path: string, thing: { metadata: { name: string }; [field: string]: unknown }): void {
+  put(path: string, thing: { metadata: { name: string; [field: string]: unknown }; [field: string]: unknown }): void {
     const all = this.of(path)
     const type = all.has(thing.metadata.name) ? 'MODIFIED' : 'ADDED'
     const object = { ...thing, metadata: { ...thing.metadata, resourceVersion: String(++this.version) } }

@@ -27,10 +27,9 @@ export interface KubernetesRuntimeOptions {
   logger: Logger
 }
 
-type Probe = Awaited<ReturnType<Runtime['probe']>>
-
 const FIRST_LOOK_MS = 5000
-const PROBE_AGE_MS = 30_000
+/** For so long a cluster that had everything is not looked at again. */
+const COMPLETE_MS = 60_000
 const RETRY_MS = 500
 const LONGEST_RETRY_MS = 5000
 const LOOK_EVERY_MS = 10_000
@@ -54,7 +53,8 @@ export class KubernetesRuntime implements Runtime {
   private readonly listeners = new Set<(state: SandboxState) => void>()
   private readonly told = new Map<string, string>()
   private readonly clocks: ReturnType<typeof setInterval>[]
-  private probed?: { answer: Promise<Probe>; at: number }
+  /** When the cluster was found to have all that sandboxes need. */
+  private completeAt = Number.NEGATIVE_INFINITY
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
     const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
@@ -72,14 +72,16 @@ export class KubernetesRuntime implements Runtime {
     for (const clock of this.clocks) clock.unref?.()
   }
 
-  probe(): Promise<Probe> {
-    if (!this.probed || performance.now() - this.probed.at > PROBE_AGE_MS) this.probed = { answer: this.look(), at: performance.now() }
-    const { probed } = this
-    // What is missing may be there a moment later.
-    void probed.answer.then((found) => {
-      if (!found.ok && this.probed === probed) this.probed = undefined
-    })
-    return probed.answer
+  async probe(): ReturnType<Runtime['probe']> {
+    const { settings } = this.options
+    try {
+      await this.client.list(PATHS.statefulSets(settings.namespace), { labelSelector: 'sac.dev/none=true' })
+      const reason = await missingPrerequisite(this.client, settings)
+      if (reason) return { ok: false, reason }
+      return settings.volume.kind === 'pvc' ? { ok: true } : { ok: true, warning: 'Agents have no volumes: their files are lost when their sandboxes end.' }
+    } catch (error) {
+      return { ok: false, reason: asAppError(error).message }
+    }
   }
 
   async start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
@@ -88,9 +90,7 @@ export class KubernetesRuntime implements Runtime {
     const record = this.cache.record(spec)
     if (record.set && record.set.generation > spec.generation) throw new AppError('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
     if (record.set?.generation !== spec.generation || record.set.replicas !== 1) {
-      const able = await this.probe()
-      if (!able.ok) throw new AppError('unavailable', 'no_sandbox', able.reason)
-      await this.insist(() => this.objects.apply(spec), progress, signal)
+      await this.insist(() => this.make(spec), progress, signal)
     }
     await this.follow(spec, progress, signal)
   }
@@ -180,16 +180,13 @@ export class KubernetesRuntime implements Runtime {
     await Promise.race([this.cache.ready(), late]).finally(() => clearTimeout(timer))
   }
 
-  private async look(): Promise<Probe> {
-    const { settings } = this.options
-    try {
-      await this.client.list(PATHS.statefulSets(settings.namespace), { labelSelector: 'sac.dev/none=true' })
-      const reason = await missingPrerequisite(this.client, settings)
-      if (reason) return { ok: false, reason }
-      return settings.volume.kind === 'pvc' ? { ok: true } : { ok: true, warning: 'Agents have no volumes: their files are lost when their sandboxes end.' }
-    } catch (error) {
-      return { ok: false, reason: asAppError(error).message }
+  private async make(spec: SandboxSpec): Promise<void> {
+    if (performance.now() - this.completeAt > COMPLETE_MS) {
+      const reason = await missingPrerequisite(this.client, this.options.settings)
+      if (reason) throw new AppError('unavailable', 'no_sandbox', reason)
+      this.completeAt = performance.now()
     }
+    await this.objects.apply(spec)
   }
 
   // An API that is away for a moment holds a start up; it does not fail it.

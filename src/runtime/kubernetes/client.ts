@@ -4,7 +4,7 @@ import type { ClusterAccess } from './access.ts'
 const DEADLINE_MS = 5000
 const PAGE = 500
 const FIELD_MANAGER = 'sac'
-/** A watch on which nothing is heard for this long has lost its other end. */
+/** A watch on which nothing is heard for this long is asked for again: its other end may be lost. */
 const SILENT_MS = 30_000
 // An object has at most 1.5 MiB in a cluster's store.
 const MAX_LINE_CHARS = 4 * 1024 * 1024
@@ -32,6 +32,11 @@ export class ApiRefusal extends Error {
     super(message)
     this.name = 'ApiRefusal'
   }
+}
+
+/** A watch on which nothing is heard any more; there may be nothing to tell, or the other end may be gone. */
+export class WatchSilent extends Error {
+  override name = 'WatchSilent'
 }
 
 /** There was no answer in time, or none at all. */
@@ -94,13 +99,13 @@ export class KubeClient {
     return found(this.ask('DELETE', `${path}/${name}`, { body }))
   }
 
-  /** Changes of a collection from a version on; `opened` is called when the API has agreed. Ends when the server ends it, throws when it is silent or broken. */
+  /** Changes of a collection from a version on; `opened` is called when the API has agreed. Ends when the server ends it, throws when it is silent (WatchSilent) or broken. */
   async *watch<T>(path: string, query: Query, signal: AbortSignal, opened: () => void): AsyncGenerator<WatchEvent<T>> {
     const silence = new AbortController()
     let clock: ReturnType<typeof setTimeout> | undefined
     const heard = () => {
       clearTimeout(clock)
-      clock = setTimeout(() => silence.abort(new ApiUnreachable('the watch is silent')), SILENT_MS)
+      clock = setTimeout(() => silence.abort(new WatchSilent('nothing was heard')), SILENT_MS)
     }
     heard()
     try {

@@ -12,7 +12,8 @@ export function isUp({ set, pod }: SandboxRecord): boolean {
 export function stateOf(record: SandboxRecord): SandboxState {
   const { key, set, pod } = record
   const base = { ...key, generation: set?.generation ?? pod?.generation ?? 0 }
-  if (!set) return pod ? { ...base, phase: 'starting', reason: whyEnded(record) } : { ...base, phase: 'absent', reason: whyEnded(record) }
+  // A pod without its StatefulSet is on its way out.
+  if (!set) return { ...base, phase: 'absent', reason: whyEnded(record) }
   if (set.isGoing || set.replicas === 0) return { ...base, phase: 'absent', reason: 'The sandbox is stopped.' }
   if (isUp(record)) return { ...base, phase: 'ready', startedAt: pod?.agent?.startedAt, warning: warningOf(record) }
   const trouble = diagnose(record)

@@ -1,6 +1,6 @@
 // Keeps one collection of the cluster in view: lists it, watches it from there, and begins again after any failure.
 import type { Logger } from '../../lib/logger.ts'
-import { type ApiObject, ApiRefusal, type KubeClient } from './client.ts'
+import { type ApiObject, ApiRefusal, type KubeClient, WatchSilent } from './client.ts'
 
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 5000
@@ -60,6 +60,8 @@ export class CollectionWatch<T extends ApiObject> {
       const began = performance.now()
       const trouble = await this.turn().catch((error: unknown) => error)
       if (signal.aborted) return
+      // Whether the other end is still there shows when it is asked again.
+      if (trouble instanceof WatchSilent) continue
       // Old versions are forgotten by the API: everything is listed again at once.
       if (trouble instanceof ApiRefusal && trouble.status === GONE) {
         this.version = undefined
