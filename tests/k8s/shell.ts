@@ -68,14 +68,18 @@ export interface Forward extends AsyncDisposable {
   url: string
 }
 
-/** Reaches a Service from this machine, wherever the cluster is. */
-export async function forward(namespace: string, service: string, port: number): Promise<Forward> {
-  const child = Bun.spawn([KUBECTL, 'port-forward', '-n', namespace, `service/${service}`, `:${port}`], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+/** Reaches a Service, or a `pod/NAME`, from this machine, wherever the cluster is. */
+export async function forward(namespace: string, target: string, port: number): Promise<Forward> {
+  const child = Bun.spawn([KUBECTL, 'port-forward', '-n', namespace, target.includes('/') ? target : `service/${target}`, `:${port}`], {
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'inherit',
+  })
   const reader = child.stdout.getReader()
   let said = ''
   while (!/127\.0\.0\.1:(\d+)/.test(said)) {
     const { value, done } = await reader.read()
-    if (done) throw new Error(`kubectl port-forward to ${service} ended: ${said}`)
+    if (done) throw new Error(`kubectl port-forward to ${target} ended: ${said}`)
     said += new TextDecoder().decode(value)
   }
   return {

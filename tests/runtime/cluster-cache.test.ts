@@ -136,6 +136,6 @@ describe('what the view shows', () => {
     for (let agentId = 1; agentId <= 2000; agentId++) api.put(SETS, set(agentId, 1, 0))
     await cache.ready()
     expect(cache.records()).toHaveLength(2000)
-    expect(api.lists.filter((path) => path === SETS)).toHaveLength(4)
+    expect(api.lists.filter((path) => path === SETS)).toHaveLength(20)
   })
 })

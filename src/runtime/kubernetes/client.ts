@@ -2,7 +2,8 @@
 import type { ClusterAccess } from './access.ts'
 
 const DEADLINE_MS = 5000
-const PAGE = 500
+// Objects are a dozen KiB each in transit, and a hundredth of that once they are read.
+const PAGE = 100
 const FIELD_MANAGER = 'sac'
 /** A watch on which nothing is heard for this long is asked for again: its other end may be lost. */
 const SILENT_MS = 30_000

@@ -1,0 +1,65 @@
+// An API server on loopback with as many agents as it is asked for, each as large as a real one. `GET /fill?count=N` makes
+// them and tells watchers, `GET /calls` says how often it was asked for anything.
+
+import { PATHS } from '../../src/runtime/kubernetes/client.ts'
+import { statefulSet } from '../../src/runtime/manifests/stateful-set.ts'
+import { ScriptedApi } from '../../tests/runtime/scripted-api.ts'
+
+export const NAMESPACE = 'agents'
+const MANAGED_FIELDS = [{ manager: 'sac', operation: 'Apply', fieldsV1: { f: 'x'.repeat(4000) } }]
+
+if (import.meta.main) {
+  const api = new ScriptedApi()
+  const control = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch(request) {
+      const url = new URL(request.url)
+      if (url.pathname === '/calls') return Response.json({ lists: api.lists.length, watches: api.watchedFrom.length })
+      for (let agentId = 1; agentId <= Number(url.searchParams.get('count')); agentId++) fill(api, agentId)
+      return new Response('ok')
+    },
+  })
+  process.stdout.write(`${JSON.stringify({ api: (api.access as { server: string }).server, control: control.url.href })}\n`)
+}
+
+function fill(api: ScriptedApi, agentId: number): void {
+  const spec = {
+    userId: 1,
+    agentId,
+    generation: 1,
+    environment: {},
+    resources: { cpuLimit: 2, memoryLimitBytes: 2 ** 32, pidsLimit: 512 },
+    claudeMd: '',
+    sandboxToken: '',
+    internalUrl: 'http://sac-internal:8082',
+    theme: 'dark' as const,
+  }
+  const settings = {
+    namespace: NAMESPACE,
+    agentImage: 'a:1',
+    sidecarImage: 's:1',
+    pullPolicy: 'IfNotPresent' as const,
+    pullSecrets: [],
+    volume: { kind: 'pvc' as const, size: '10Gi' },
+    egress: 'model' as const,
+  }
+  const set = statefulSet(spec, settings, 'key')
+  const { template } = set.spec ?? {}
+  const name = `claude-code-1-${agentId}`
+  api.put(PATHS.statefulSets(NAMESPACE), { ...set, metadata: { ...set.metadata, name, uid: `set-${agentId}`, managedFields: MANAGED_FIELDS } })
+  const containerStatuses = ['claude-code', 'output-watcher'].map((container) => ({
+    name: container,
+    image: 'a:1',
+    imageID: `sha256:${'0'.repeat(64)}`,
+    restartCount: 0,
+    ready: true,
+    state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
+  }))
+  const conditions = ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'].map((type) => ({ type, status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }))
+  api.put(PATHS.pods(NAMESPACE), {
+    metadata: { ...template?.metadata, name: `${name}-0`, uid: `pod-${agentId}`, managedFields: MANAGED_FIELDS },
+    spec: template?.spec,
+    status: { phase: 'Running', podIP: `10.1.${agentId >> 8}.${agentId & 255}`, conditions, containerStatuses },
+  })
+}
