@@ -126,9 +126,9 @@ test.each([
   expect(await refusal(values)).toMatch(name)
 })
 
-test('the cluster accepts every object of every variant, Gateway API and Envoy Gateway included', async () => {
-  const { out } = await tryKubectl(['get', 'crd', '-o', 'name'])
-  if (!/backendtrafficpolicies\.gateway\.envoyproxy\.io/.test(out)) throw new Error('This cluster has no CRDs of Gateway API and Envoy Gateway: install both and run this again.')
+const hasGateways = /backendtrafficpolicies\.gateway\.envoyproxy\.io/.test((await tryKubectl(['get', 'crd', '-o', 'name'])).out)
+if (!hasGateways) process.stderr.write('\nNot run: the cluster’s own verdict on our objects. Install the CRDs of Gateway API and Envoy Gateway to run it.\n\n')
+test.skipIf(!hasGateways)('the cluster accepts every object of every variant, Gateway API and Envoy Gateway included', async () => {
   for (const [name, values] of Object.entries(VARIANTS)) {
     // Namespaces of its own objects are not there in a dry run.
     const objects = (await draw(values))

@@ -1,24 +1,24 @@
 // Files in a real S3-compatible store, spoken to over plain HTTP as many of them are.
-import { afterAll, expect, test } from 'bun:test'
+import { afterAll, test as bunTest, expect } from 'bun:test'
 import { randomToken } from '../../src/lib/crypto.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { S3Storage } from '../../src/storage/s3.ts'
 
-const need = (name: string): string => {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: name an S3-compatible store with S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.`)
-  return value
-}
+const { S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = process.env
+const test = bunTest.skipIf(!S3_ENDPOINT)
+if (!S3_ENDPOINT)
+  process.stderr.write('\nNot run: the tests of S3. Set S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY of an S3-compatible store to run them.\n\n')
 const settings = {
-  endpoint: need('S3_ENDPOINT'),
-  region: process.env.S3_REGION ?? 'us-east-1',
-  bucket: need('S3_BUCKET'),
+  endpoint: S3_ENDPOINT,
+  region: S3_REGION ?? 'us-east-1',
+  bucket: S3_BUCKET ?? 'sac',
   prefix: `test-${randomToken(8)}/`,
-  accessKeyId: need('S3_ACCESS_KEY_ID'),
-  secretAccessKey: need('S3_SECRET_ACCESS_KEY'),
+  accessKeyId: S3_ACCESS_KEY_ID ?? '',
+  secretAccessKey: S3_SECRET_ACCESS_KEY ?? '',
 }
 const storage = new S3Storage(settings)
 afterAll(async () => {
+  if (!S3_ENDPOINT) return
   const keys = await Array.fromAsync(storage.list(''))
   await storage.delete(keys.map(({ key }) => key))
   await storage[Symbol.asyncDispose]()
