@@ -39,3 +39,10 @@ test('every value of the chart is in its schema, and none of the schema is witho
   const problems = compare(Bun.YAML.parse(read('chart/values.yaml')) as Record<string, unknown>, JSON.parse(read('chart/values.schema.json')) as Schema, '')
   expect(problems).toEqual([])
 })
+
+test('the page about the values names every one of them', () => {
+  const page = read('chart/README.md')
+  const values = Bun.YAML.parse(read('chart/values.yaml')) as Record<string, unknown>
+  const paths = Object.entries(values).flatMap(([key, value]) => (value !== null && typeof value === 'object' ? Object.keys(value).map((inner) => `${key}.${inner}`) : [key]))
+  expect(paths.filter((path) => !page.includes(`\`${path}\``))).toEqual([])
+})
