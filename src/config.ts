@@ -11,6 +11,8 @@ export interface Config {
     host: string
     internalPort: number
     internalHost: string
+    /** Port of GET /metrics, on `host`; undefined serves none. */
+    metricsPort?: number
     /** Base URL of the internal API as sandboxes reach it. */
     internalUrl: string
     /** Origin of the portal as browsers see it; undefined accepts the request's own Host on loopback. */
@@ -118,6 +120,7 @@ export function readConfig(env: Env = process.env): Config {
       host: text('HOST') ?? '127.0.0.1',
       internalPort,
       internalHost: text('INTERNAL_HOST') ?? '127.0.0.1',
+      metricsPort: text('METRICS_PORT') === undefined ? undefined : number('METRICS_PORT', 9090, 0, 65535),
       internalUrl: text('INTERNAL_URL') ?? '',
       publicUrl: url('PUBLIC_URL'),
       trustedProxies: (text('TRUSTED_PROXIES') ?? '')

@@ -2,6 +2,7 @@
 import { internalApp, publicApp } from './app.ts'
 import type { Config } from './config.ts'
 import { type Context, createContext, type Overrides } from './context.ts'
+import { serveMetrics } from './http/metrics.ts'
 import { OperatorError } from './lib/errors.ts'
 
 const DRAIN_MS = 10_000
@@ -11,6 +12,8 @@ export interface Portal {
   /** Origin of the public listener, for example http://127.0.0.1:8080. */
   url: string
   internalUrl: string
+  /** Where Prometheus finds this process, when it may. */
+  metricsUrl?: string
   /** Every public route as `METHOD /path`. */
   routes: string[]
   /** Refuses new connections, lets running requests finish, ends streams and sockets, and frees everything. */
@@ -30,18 +33,24 @@ export async function startPortal(config: Config, overrides: Overrides = {}): Pr
     })
     context.internalUrl = config.http.internalUrl || `http://${hostForUrl(config.http.internalHost)}:${internal.server?.port}`
     const open = publicApp(context).listen({ port: config.http.port, hostname: config.http.host, reusePort: false, idleTimeout: 30, maxRequestBodySize: 64 * 1024 * 1024 })
+    const { metricsPort } = config.http
+    const metrics =
+      metricsPort === undefined
+        ? undefined
+        : serveMetrics({ port: metricsPort, hostname: config.http.host }, () => ({ ...context.hub.counts, streams: context.streams.size, draining: context.draining }))
     context.begin()
     return {
       context,
       url: `http://${hostForUrl(config.http.host)}:${open.server?.port}`,
       internalUrl: context.internalUrl,
+      metricsUrl: metrics && `http://${hostForUrl(config.http.host)}:${metrics.port}/metrics`,
       routes: open.routes.map(({ method, path }) => `${method} ${path}`),
       async stop() {
         context.draining = true
         const finished = Promise.all([open.server?.stop(false), internal.server?.stop(false)])
         context.endStreams()
         await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, DRAIN_MS))])
-        await Promise.all([open.server?.stop(true), internal.server?.stop(true)])
+        await Promise.all([open.server?.stop(true), internal.server?.stop(true), metrics?.stop(true)])
         await context[Symbol.asyncDispose]()
       },
     }

@@ -23,6 +23,9 @@
 - { name: INTERNAL_URL, value: "http://{{ $own }}-internal.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:8082" }
 - { name: ORGANISATION, value: {{ .Values.organisation | quote }} }
 - { name: TRUSTED_PROXIES, value: {{ join "," .Values.server.trustedProxies | quote }} }
+{{- if .Values.metrics.enabled }}
+- { name: METRICS_PORT, value: "9090" }
+{{- end }}
 - { name: K8S_NAMESPACE, value: {{ include "sac.agentsNamespace" . }} }
 - { name: DOCKER_IMAGE, value: {{ include "sac.ourImage" (dict "root" . "image" .Values.images.agent) | quote }} }
 - { name: SIDECAR_IMAGE, value: {{ include "sac.ourImage" (dict "root" . "image" .Values.images.sidecar) | quote }} }

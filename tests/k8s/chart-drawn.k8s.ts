@@ -22,6 +22,8 @@ const VARIANTS: Record<string, object> = {
     ...BASE,
     server: { autoscaling: { enabled: true }, trustedProxies: ['10.0.0.0/8'], extraEnv: [{ name: 'LOG_LEVEL', value: 'debug' }] },
     admissionPolicy: { enabled: true },
+    metrics: { enabled: true },
+    networkPolicy: { metricsFrom: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }] },
     agents: { egress: 'internet', runtimeClass: 'gvisor', resourceQuota: { enabled: true }, limitRange: { enabled: true } },
   },
 }

@@ -9,7 +9,7 @@ const NAMESPACE = `sac-chart-${randomToken(6)
   .toLowerCase()
   .replaceAll(/[^a-z0-9]/g, 'x')}`
 const AGENTS = `${NAMESPACE}-agents`
-const VALUES = ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), '--set', 'admissionPolicy.enabled=true']
+const VALUES = ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), '--set', 'admissionPolicy.enabled=true,metrics.enabled=true']
 const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
 
 const secret = async (name: string) => JSON.parse(await kubectl('get', 'secret', '-n', NAMESPACE, name, '-o', 'json')).data as Record<string, string>
@@ -56,7 +56,8 @@ const KNOCK = `
 const net = require('node:net')
 const knock = (target) => new Promise((done) => {
   const at = target.lastIndexOf(':')
-  const socket = net.connect({ host: target.slice(0, at), port: Number(target.slice(at + 1)) })
+  const host = target.slice(0, at).replace('NAMES', require('node:dns').getServers()[0])
+  const socket = net.connect({ host, port: Number(target.slice(at + 1)) })
   const end = (word) => { socket.destroy(); done([target, word]) }
   socket.on('connect', () => end('open')); socket.on('error', (error) => end(error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN' ? 'no name' : 'closed')); setTimeout(() => end('closed'), 2000)
 })
@@ -97,6 +98,11 @@ test('the sign-in page and its parts come through the Service, the internal API 
   expect(parts.length).toBeGreaterThan(1)
   for (const path of parts) expect((await fetch(service.url + path)).status).toBe(200)
   expect((await fetch(`${service.url}/api/internal/manifest`)).status).toBe(404)
+})
+
+test('a replica tells its figures', async () => {
+  await using service = await forward(NAMESPACE, 'sac-metrics', 9090)
+  expect(await (await fetch(`${service.url}/metrics`)).text()).toMatch(/^sac_draining 0$/m)
 })
 
 test('the first admin signs in with the password of the Secret', async () => {
@@ -143,6 +149,7 @@ test('an agent reaches the server’s internal port and names; not the pages, th
   const api = await kubectl('get', 'service', '-n', 'default', 'kubernetes', '-o', 'jsonpath={.spec.clusterIP}')
   const open = [`sac-internal.${services}:8082`, `${server?.status.podIP}:8082`]
   const closed = [
+    `${server?.status.podIP}:9090`,
     `sac.${services}:80`,
     `${server?.status.podIP}:8080`,
     `sac-postgres.${services}:5432`,
@@ -154,7 +161,7 @@ test('an agent reaches the server’s internal port and names; not the pages, th
   const agent = JSON.parse(await asAgent('tenant-a', knocking(`${api}:443`, [...open, ...closed]), { app: 'claude-code', 'sac.dev/egress': 'none' }))
   expect(agent).toEqual(Object.fromEntries([...open.map((target) => [target, 'open']), ...closed.map((target) => [target, 'closed'])]))
   // Whoever is no agent gets nothing, not even a name.
-  const stranger = JSON.parse(await asAgent('stranger', knocking(`${api}:443`, [`sac-internal.${services}:8082`, `${server?.status.podIP}:8082`]), {}))
+  const stranger = JSON.parse(await asAgent('stranger', knocking(`${api}:443`, ['NAMES:53', `${server?.status.podIP}:8082`]), {}))
   expect(Object.values(stranger)).not.toContain('open')
 }, 240_000)
 
