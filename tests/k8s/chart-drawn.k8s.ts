@@ -103,6 +103,9 @@ test('replicas that share a volume of one node run on one node, others are free'
   const affinity = async (values: object) => podOf(named(await draw(values), 'Deployment', 'sac')[0]).affinity
   expect((await affinity(BASE)).podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey).toBe('kubernetes.io/hostname')
   expect(await affinity(VARIANTS['external services'] ?? {})).toBeUndefined()
+  // A budget for replicas that can only go together would keep their node from ever being emptied.
+  expect(named(await draw(BASE), 'PodDisruptionBudget')).toEqual([])
+  expect(named(await draw(VARIANTS['external services'] ?? {}), 'PodDisruptionBudget')[0].spec.minAvailable).toBe(1)
 })
 
 test('agents on the internet never reach private networks or the metadata address', async () => {
