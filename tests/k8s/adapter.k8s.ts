@@ -82,6 +82,35 @@ describe('the life of a sandbox', () => {
     terminal.close()
   })
 
+  test('an evicted pod moves on by itself, and the words say that the cluster took it', async () => {
+    const told: string[] = []
+    const off = runtime.watch(({ reason }) => told.push(reason ?? ''))
+    await space.evict(specOf(1))
+    await until(async () => (await runtime.state(specOf(1))).phase !== 'ready', { timeoutMs: 30_000, what: 'the loss to be seen' })
+    await runtime.follow(specOf(1), () => {}, AbortSignal.timeout(START_MS))
+    off()
+    expect(told[0]).toMatch(/took the sandbox away/)
+  })
+
+  test('a program that takes more memory than the sandbox may have is ended; the sandbox comes back or goes on', async () => {
+    const before = (await space.pod(specOf(1)))?.metadata.uid
+    const terminal = await OpenTerminal.of(runtime, specOf(1))
+    await terminal.shows('❯')
+    terminal.type('!node -e "const a=[];for(;;)a.push(Buffer.alloc(1<<26,1))"; echo over-$((20+3))')
+    await terminal.shows('20+3')
+    terminal.type('\r')
+    // By the version of control groups the program alone is killed, or all of the container.
+    await until(() => terminal.text.includes('over-23') || terminal.lost, { timeoutMs: 60_000, what: 'the end of the program' })
+    await until(async () => (await runtime.state(specOf(1))).phase === 'ready', { timeoutMs: 60_000, what: 'the sandbox' })
+    // The memory is the container's own: neither the pod nor its volume goes.
+    expect((await space.pod(specOf(1)))?.metadata.uid).toBe(before ?? '')
+    terminal.close()
+    const again = await OpenTerminal.of(runtime, specOf(1))
+    await again.shows('❯')
+    await shell(again, 'cat /workspace/kept', 'kept-23')
+    again.close()
+  })
+
   test('a stopped one has no pod and keeps its volume; the next start is another generation with another credential and the same files', async () => {
     const old = await runtime.terminal(specOf(1))
     await runtime.stop(specOf(1))

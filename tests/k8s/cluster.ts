@@ -65,6 +65,15 @@ export class TestNamespace {
     return (await this.client.list<ApiObject>(path)).items.map(({ metadata }) => metadata.name).sort()
   }
 
+  /** Asks the cluster to take the pod off its node, as a drain does. */
+  async evict(key: SandboxKey): Promise<void> {
+    const { tls, headers } = await this.access.credentials()
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: podName(key), namespace: this.name } }
+    const url = `${this.access.server}${PATHS.pods(this.name)}/${podName(key)}/eviction`
+    const answer = await fetch(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(eviction), tls } as BunFetchRequestInit)
+    if (!answer.ok) throw new Error(await answer.text())
+  }
+
   async killPod(key: SandboxKey): Promise<void> {
     await this.client.remove(PATHS.pods(this.name), podName(key), { gracePeriodSeconds: 0 })
   }
