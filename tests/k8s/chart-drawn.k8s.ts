@@ -99,6 +99,17 @@ test('an entry of extraEnv takes the place of the chart’s own', async () => {
   expect(podOf(server).containers[0].env.filter(({ name }: Drawn) => name === 'LOG_LEVEL')).toEqual([{ name: 'LOG_LEVEL', value: 'debug' }])
 })
 
+test('a trial brings its own database and Redis, external services take their place', async () => {
+  const names = (objects: Drawn[]) =>
+    objects
+      .filter(podOf)
+      .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+      .sort()
+  const ours = ['CronJob sac-maintenance', 'Deployment sac', 'Job sac-migrate']
+  expect(names(await draw(BASE))).toEqual([...ours, 'Deployment sac-redis', 'StatefulSet sac-postgres'].sort())
+  expect(names(await draw(VARIANTS['external services'] ?? {}))).toEqual(ours)
+})
+
 test('replicas that share a volume of one node run on one node, others are free', async () => {
   const affinity = async (values: object) => podOf(named(await draw(values), 'Deployment', 'sac')[0]).affinity
   expect((await affinity(BASE)).podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey).toBe('kubernetes.io/hostname')
