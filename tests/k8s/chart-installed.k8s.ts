@@ -120,6 +120,28 @@ test('the first admin signs in with the password of the Secret', async () => {
   expect(((await answer.json()) as { token: string }).token).toMatch(/^ey/)
 })
 
+test('an agent starts under all of these rules, and ends with everything it had but its volume', async () => {
+  await using service = await forward(NAMESPACE, 'sac', 80)
+  const password = Buffer.from((await secret('sac'))['admin-password'] ?? '', 'base64').toString()
+  const ask = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {
+    const headers = { ...(body ? { 'content-type': 'application/json' } : {}), ...(token ? { authorization: `Bearer ${token}` } : {}) }
+    const answer = await fetch(service.url + path, { method, headers, body: body ? JSON.stringify(body) : undefined })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`)
+    return (text === '' ? undefined : JSON.parse(text)) as T
+  }
+  const { token } = await ask<{ token: string }>('POST', '/api/auth/login', { username: 'admin', password })
+  const { id } = await ask<{ id: number }>('POST', '/api/agents', { name: 'Ruled' }, token)
+  const { session_id } = await ask<{ session_id: string }>('POST', '/api/sessions', { agent_id: id }, token)
+  const session = () => ask<{ status: string; reason: unknown }>('GET', `/api/sessions/${session_id}`, undefined, token)
+  await until(async () => /running|failed/.test((await session()).status), { timeoutMs: 90_000, intervalMs: 300, what: 'a running agent' })
+  expect(await session()).toMatchObject({ status: 'running', reason: null })
+  await ask('DELETE', `/api/agents/${id}`, undefined, token)
+  const left = async () => (await kubectl('get', 'statefulsets,services,secrets,pods', '-n', AGENTS, '-l', 'app=claude-code', '-o', 'name')).trim()
+  await until(async () => (await left()) === '', { timeoutMs: 90_000, intervalMs: 500, what: 'the end of its objects' })
+  expect(await kubectl('get', 'pvc', '-n', AGENTS, '-o', 'name')).toContain(`data-claude-code-1-${id}-0`)
+}, 200_000)
+
 test('the server’s account may do what it needs among the agents, and nothing else', async () => {
   const may = async (verb: string, resource: string, namespace: string) =>
     (await tryKubectl(['auth', 'can-i', verb, resource, '-n', namespace, `--as=system:serviceaccount:${NAMESPACE}:sac`])).out.trim()
