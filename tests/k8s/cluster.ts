@@ -113,8 +113,9 @@ export class OpenTerminal {
         terminal.lost = true
       },
     }
-    const address = await runtime.terminal(key)
-    terminal.upstream = await until(() => openUpstream(address, { columns: 120, rows: 30 }, sink, 3000).catch(() => undefined), { timeoutMs: 15_000, what: 'ttyd' })
+    // The view of a runtime that did not make the start itself is some milliseconds behind.
+    const dial = async () => openUpstream(await runtime.terminal(key), { columns: 120, rows: 30 }, sink, 3000)
+    terminal.upstream = await until(() => dial().catch(() => undefined), { timeoutMs: 15_000, what: 'ttyd' })
     return terminal
   }
 

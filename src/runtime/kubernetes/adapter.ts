@@ -90,7 +90,7 @@ export class KubernetesRuntime implements Runtime {
     const record = this.cache.record(spec)
     if (record.set && record.set.generation > spec.generation) throw new AppError('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
     if (record.set?.generation !== spec.generation || record.set.replicas !== 1) {
-      await this.insist(() => this.make(spec), progress, signal)
+      await this.insist(() => this.make(spec, signal), progress, signal)
     }
     await this.follow(spec, progress, signal)
   }
@@ -180,13 +180,19 @@ export class KubernetesRuntime implements Runtime {
     await Promise.race([this.cache.ready(), late]).finally(() => clearTimeout(timer))
   }
 
-  private async make(spec: SandboxSpec): Promise<void> {
+  private async make(spec: SandboxSpec, signal: AbortSignal): Promise<void> {
     if (performance.now() - this.completeAt > COMPLETE_MS) {
       const reason = await missingPrerequisite(this.client, this.options.settings)
       if (reason) throw new AppError('unavailable', 'no_sandbox', reason)
       this.completeAt = performance.now()
     }
-    await this.objects.apply(spec)
+    const podIsGone = () => this.cache.until(spec, ({ pod }) => (pod ? undefined : true), signal)
+    const { set, pod } = this.cache.record(spec)
+    if (pod && !set) {
+      await this.objects.removePod(spec)
+      await podIsGone()
+    }
+    await this.objects.apply(spec, podIsGone)
   }
 
   // An API that is away for a moment holds a start up; it does not fail it.
@@ -222,8 +228,8 @@ export class KubernetesRuntime implements Runtime {
   // A pod of a node that is gone stays in the API for ever, and its StatefulSet waits for it.
   private async freeLostNodes(): Promise<void> {
     const { logger, settings } = this.options
-    for (const { key, set, pod } of this.cache.records()) {
-      if (this.cache.staleMs > 0 || !pod?.deadline || Date.now() - pod.deadline.getTime() < OVERDUE_MS || set?.replicas !== 1) continue
+    for (const { key, pod } of this.cache.records()) {
+      if (this.cache.staleMs > 0 || !pod?.deadline || Date.now() - pod.deadline.getTime() < OVERDUE_MS) continue
       try {
         await this.client.remove(PATHS.pods(settings.namespace), podName(key), { gracePeriodSeconds: 0, preconditions: { uid: pod.uid } })
         logger.warn('the pod of a lost node was removed, so that the sandbox can move', { agentId: key.agentId })

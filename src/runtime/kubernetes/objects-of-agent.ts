@@ -20,8 +20,8 @@ export class AgentObjects {
 
   constructor(private readonly deps: Deps) {}
 
-  /** Brings the objects of `spec` to where a pod of its generation comes up. */
-  async apply(spec: SandboxSpec): Promise<void> {
+  /** Brings the objects of `spec` to where a pod of its generation comes up. `podIsGone` resolves when the present pod is. */
+  async apply(spec: SandboxSpec, podIsGone: () => Promise<unknown>): Promise<void> {
     const { client, settings, credentials } = this.deps
     const { namespace } = settings
     const credential = credentials.of(spec)
@@ -40,7 +40,9 @@ export class AgentObjects {
       // Some fields of a StatefulSet cannot be changed. Its pod is replaced by this start anyway, and its volume stays.
       if (!(error instanceof ApiRefusal && error.status === 422 && error.message.includes('updates to statefulset spec'))) throw error
       await client.remove(sets, objectName(spec))
-      await client.remove(PATHS.pods(namespace), podName(spec))
+      await this.removePod(spec)
+      // A StatefulSet that finds a stranger under its pod's name tries again less and less often.
+      await podIsGone()
       await client.apply(sets, wanted)
     }
   }
@@ -50,17 +52,18 @@ export class AgentObjects {
     await this.deps.client.merge(PATHS.statefulSets(this.deps.settings.namespace), objectName(key), { spec: { replicas: 0 } })
   }
 
+  /** Ends a pod; its StatefulSet, if there is one, makes another. */
+  async removePod(key: SandboxKey): Promise<void> {
+    await this.deps.client.remove(PATHS.pods(this.deps.settings.namespace), podName(key))
+  }
+
   /** Removes everything but the volume. */
   async remove(key: SandboxKey): Promise<void> {
     const { client, settings } = this.deps
     const name = objectName(key)
     // First the one that would make a new pod.
     await client.remove(PATHS.statefulSets(settings.namespace), name)
-    await Promise.all([
-      client.remove(PATHS.pods(settings.namespace), podName(key)),
-      client.remove(PATHS.services(settings.namespace), name),
-      client.remove(PATHS.secrets(settings.namespace), name),
-    ])
+    await Promise.all([this.removePod(key), client.remove(PATHS.services(settings.namespace), name), client.remove(PATHS.secrets(settings.namespace), name)])
   }
 
   // The chart brings these files. Where nobody did (a developer's cluster) they are ours; what somebody else owns stays.
