@@ -11,6 +11,8 @@ export interface SidecarConfig {
   journal: string
   /** Unix socket that the hooks speak to. */
   socket: string
+  /** `host:port` that nothing in the sandbox may reach; undefined where that is not asked. */
+  closedAddress?: string
   logLevel: Level
 }
 
@@ -34,6 +36,7 @@ export function readSidecarConfig(env: Env = process.env): SidecarConfig {
     watchDir: (env.SAC_WATCH_DIR || '/workspace/output').replace(/(?<=.)\/+$/, ''),
     journal: need('SAC_JOURNAL'),
     socket: hookSocket(env),
+    closedAddress: env.SAC_CLOSED_ADDRESS || undefined,
     logLevel: LEVELS.find((level) => level === env.LOG_LEVEL) ?? 'info',
   }
 }
@@ -46,7 +49,7 @@ export function hookSocket(env: Env = process.env): string {
 // Without its compilers the program needs 20 MiB less and is hardly slower: what takes time here is native or waits. The little
 // that calls into the system (see release.ts) needs the rest of the machinery. A small heap is collected before it grows.
 const LEAN = { BUN_JSC_useBaselineJIT: '0', BUN_JSC_useDFGJIT: '0', BUN_JSC_useFTLJIT: '0', BUN_JSC_useRegExpJIT: '0', BUN_JSC_forceMiniVMMode: '1' }
-const OURS = ['PATH', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'LOG_LEVEL', 'SAC_INTERNAL_URL', 'SAC_TOKEN_FILE', 'SAC_WATCH_DIR', 'SAC_JOURNAL', 'SAC_SOCKET']
+const OURS = ['PATH', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS', 'LOG_LEVEL', 'SAC_INTERNAL_URL', 'SAC_TOKEN_FILE', 'SAC_WATCH_DIR', 'SAC_JOURNAL', 'SAC_SOCKET', 'SAC_CLOSED_ADDRESS']
 
 /** The environment to run with: ours alone, and small. Undefined when this is it already. */
 export function leanEnvironment(env: Env = process.env): Record<string, string> | undefined {

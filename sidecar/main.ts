@@ -3,6 +3,7 @@ import { readFileSync, writeSync } from 'node:fs'
 import { createLogger } from '../src/lib/logger.ts'
 import { hookSocket, leanEnvironment, readSidecarConfig } from './config.ts'
 import { Journal } from './journal.ts'
+import { proveClosed } from './knock.ts'
 import { notify } from './notify.ts'
 import { Relay } from './relay.ts'
 import { codeRelease } from './release.ts'
@@ -68,6 +69,7 @@ function run(): void {
     end(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void farewell())
+  if (config.closedAddress) void proveClosed(config.closedAddress, { log, onOpen: () => server.exposed().catch(() => log.warn('the server could not be told')) })
   log.info('watching', { folder: config.watchDir })
 }
 

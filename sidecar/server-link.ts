@@ -87,6 +87,11 @@ export class ServerLink {
     return this.askJson(INTERNAL_PATHS.activity, notice)
   }
 
+  /** Tells that nothing closes the sandbox's network. */
+  async exposed(): Promise<Answer> {
+    return this.askJson(INTERNAL_PATHS.exposure, { network: 'open' })
+  }
+
   private askJson(path: string, body: unknown): Promise<Answer> {
     return this.ask({ path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }, DEADLINE_MS)
   }

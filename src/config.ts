@@ -53,6 +53,8 @@ export interface ClusterConfig {
   volumeGraceMs: number
   runtimeClass?: string
   egress: 'none' | 'model' | 'internet'
+  /** `host:port` that no sandbox may reach; each one tries it to prove that policies are enforced. */
+  closedAddress?: string
   terminals: 'direct' | 'portforward'
 }
 
@@ -238,6 +240,7 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
     volumeGraceMs: number('AGENT_VOLUME_GRACE_HOURS', 72, 0, LONGEST_GRACE_HOURS) * HOUR_MS,
     runtimeClass: matching('AGENT_RUNTIME_CLASS', OBJECT_NAME, 'the name of a runtime class'),
     egress: oneOf('AGENT_EGRESS', ['none', 'model', 'internet'] as const, 'model'),
+    closedAddress: matching('AGENT_CLOSED_ADDRESS', /^[\w.:[\]-]+:\d{1,5}$/, 'an address like sac.sac.svc.cluster.local:80'),
     terminals: oneOf('K8S_TERMINALS', ['direct', 'portforward'] as const, kubeconfig ? 'portforward' : 'direct'),
   }
 }

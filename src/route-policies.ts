@@ -80,4 +80,5 @@ export const INTERNAL_POLICIES: PolicyTable = {
   'POST /api/internal/output/delete': 'sandbox',
   'POST /api/internal/output/room': 'sandbox',
   'POST /api/internal/activity': 'sandbox',
+  'POST /api/internal/exposure': 'sandbox',
 }

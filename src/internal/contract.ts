@@ -7,6 +7,7 @@ export const INTERNAL_PATHS = {
   room: '/api/internal/output/room',
   conversations: '/api/internal/conversations/events',
   activity: '/api/internal/activity',
+  exposure: '/api/internal/exposure',
 } as const
 
 export const SHA256_HEADER = 'x-content-sha256'

@@ -18,6 +18,10 @@ const REMOVE = t.Object({ path: t.String() }, { additionalProperties: false })
 
 const ROOM = t.Object({ path: t.String(), size: t.Integer({ minimum: 0 }) }, { additionalProperties: false })
 
+const EXPOSED =
+  'Nothing keeps the agents’ networks apart. This cluster does not enforce its network policies: agents can reach each other and what is inside the network. Ask an admin for a network plug-in that does.'
+
+const EXPOSURE = t.Object({ network: t.Literal('open') }, { additionalProperties: false })
 const SMALL_BYTES = 64 * 1024
 
 interface Deps {
@@ -88,6 +92,14 @@ export function internalRoutes({ identities, outputs, sessions, logger }: Deps) 
         return { ok: true }
       },
       { body: ACTIVITY },
+    )
+    .post(
+      INTERNAL_PATHS.exposure,
+      async ({ agent }) => {
+        await sessions.noteWarning(agent.id, EXPOSED)
+        return { ok: true }
+      },
+      { body: EXPOSURE },
     )
 }
 

@@ -154,6 +154,11 @@ export class Sessions {
     await this.set(quiet, { status: 'asleep', reason: null, warning: null, activity: null, activityDetail: null })
   }
 
+  /** A warning that stays visible while the agent runs. */
+  async noteWarning(agentId: number, warning: string): Promise<void> {
+    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])), { warning })
+  }
+
   /** The terminals of these agents wrote something by themselves. */
   async noteOutput(agentIds: number[]): Promise<void> {
     if (agentIds.length === 0) return

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 import { AppError } from '../lib/errors.ts'
-import type { ByteRange, Storage, StoredObject } from './storage.ts'
+import type { ByteRange, SmallObject, Storage, StoredObject } from './storage.ts'
 
 export interface S3Settings {
   /** Undefined is AWS itself. */
@@ -19,7 +19,7 @@ export interface S3Settings {
 const SMALL_BYTES = 256 * 1024
 const CONNECT_MS = 3000
 const SILENCE_MS = 60_000
-const REMOVALS_AT_ONCE = 8
+const AT_ONCE = 8
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Storage in a bucket. */
@@ -55,6 +55,20 @@ export class S3Storage implements Storage {
     }
   }
 
+  async putSmall(objects: readonly SmallObject[]): Promise<PromiseSettledResult<void>[]> {
+    const results: PromiseSettledResult<void>[] = []
+    const waiting = [...objects.entries()]
+    const worker = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [at, { key, bytes }] = next
+        const [result] = await Promise.allSettled([this.put(key, only(bytes), bytes.byteLength)])
+        results[at] = result
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
+    return results
+  }
+
   async get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined> {
     if (range && range.end <= range.start) return new Blob([]).stream()
     try {
@@ -73,7 +87,7 @@ export class S3Storage implements Storage {
       for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) await this.client.send(new DeleteObjectCommand(this.at(key)))
     }
     try {
-      await Promise.all(Array.from({ length: Math.min(REMOVALS_AT_ONCE, keys.length) }, worker))
+      await Promise.all(Array.from({ length: Math.min(AT_ONCE, keys.length) }, worker))
     } catch (cause) {
       throw translate(cause)
     }
@@ -103,6 +117,10 @@ export class S3Storage implements Storage {
   private at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.settings.bucket, Key: this.settings.prefix + key }
   }
+}
+
+async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
 }
 
 /** Passes a body on; throws when it is not of the declared size, before its last byte is out. */

@@ -174,6 +174,11 @@ describe('what an operator chooses', () => {
     expect(spec?.template.metadata?.labels).toEqual({ ...LABELS, 'sac.dev/egress': 'none' })
   })
 
+  test('an address by which a sandbox proves that its network is closed', () => {
+    const env = setWith({ closedAddress: 'sac.sac.svc:80' })?.template.spec?.containers[1]?.env
+    expect(env).toContainEqual({ name: 'SAC_CLOSED_ADDRESS', value: 'sac.sac.svc:80' })
+  })
+
   test('no volume: files live and die with the pod', () => {
     const spec = setWith({ volume: { kind: 'emptydir' } })
     expect(spec?.volumeClaimTemplates).toBeUndefined()

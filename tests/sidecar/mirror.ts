@@ -47,11 +47,11 @@ interface Reply {
 }
 
 export interface Asked {
-  kind: 'upload' | 'remove' | 'room' | 'activity'
+  kind: 'upload' | 'remove' | 'room' | 'activity' | 'exposure'
   path: string
   at: number
 }
-const KINDS: Record<string, Asked['kind']> = { upload: 'upload', delete: 'remove', room: 'room' }
+const KINDS: Record<string, Asked['kind']> = { upload: 'upload', delete: 'remove', room: 'room', exposure: 'exposure' }
 /** What the server shall do with a request: a status with a code, lose the answer after storing, or cut the line before. */
 export type Fault = { status: number; code?: string; retryAfterS?: number } | 'lose' | 'cut' | undefined
 
@@ -120,7 +120,7 @@ export class Receiver {
     const fault = await this.fault(asked)
     if (typeof fault === 'object') return refusal(fault)
     if (fault === 'cut') return 'cut'
-    if (kind === 'room') return { status: 200, body: { ok: true } }
+    if (kind === 'room' || kind === 'exposure') return { status: 200, body: { ok: true } }
     const answer = kind === 'upload' ? await this.receive(asked.path, request) : kind === 'remove' ? this.remove(asked.path) : this.noteActivity(body)
     return fault === 'lose' ? 'cut' : answer
   }

@@ -80,7 +80,7 @@ export const STAGES: Record<string, Stage> = {
     kind: 'terminal',
     sessionId: SESSION,
     needsRestart: true,
-    warning: 'This machine forbids namespaces, and the operator accepted agents without isolation. Do not give it secrets.',
+    warning: 'This agent is not isolated. This machine forbids namespaces, and the operator accepted agents without isolation. Do not give it secrets.',
   },
   'workbench-starting': { kind: 'starting', startedAt: new Date(NOW - 14_000).toISOString(), percent: 62, steps: STEPS },
   'workbench-failed': {

@@ -33,6 +33,12 @@ export function StageView({ card, stage, screenReader }: StageProps & { screenRe
   )
 }
 
+/** The first sentence says what is the matter. */
+function Warning({ text }: { text: string }) {
+  const [title = '', ...rest] = text.split(/(?<=\.)\s+/)
+  return <Callout tone="warn" title={title} text={rest.join(' ')} />
+}
+
 /** Name, state and actions above the terminal, for `#stage-bar`; may change at any time. */
 export function StageBar({ card, stage }: StageProps) {
   return (
@@ -77,7 +83,7 @@ export function StageNotes({ card, stage }: StageProps) {
   if (stage.kind !== 'terminal') return ''
   return (
     <>
-      {stage.warning ? <Callout tone="warn" title="This agent is not isolated" text={stage.warning} /> : ''}
+      {stage.warning ? <Warning text={stage.warning} /> : ''}
       {stage.needsRestart ? (
         <Callout tone="accent" title="Saved changes wait for a restart" text="The running agent still has its earlier settings. Files and conversation stay.">
           <StageAction id={card.id} verb="restart" word="Restart now" small />

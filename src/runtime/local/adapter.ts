@@ -34,7 +34,7 @@ export interface LocalRuntimeOptions {
 type Key = Pick<SandboxRef, 'userId' | 'agentId'>
 
 const WATCH_MS = 1000
-const OPEN_WARNING = 'This agent runs without isolation: it can read and change what the server’s user can.'
+const OPEN_WARNING = 'This agent is not isolated. It runs without isolation and can read and change what the server’s user can.'
 
 /** Runs sandboxes as process groups of this machine. */
 export class LocalRuntime implements Runtime {

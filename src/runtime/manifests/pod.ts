@@ -76,7 +76,7 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
   }
 }
 
-function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPolicy }: ClusterSettings): V1Container {
+function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPolicy, closedAddress }: ClusterSettings): V1Container {
   return {
     name: SIDECAR_CONTAINER,
     image: sidecarImage,
@@ -87,6 +87,7 @@ function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPoli
       { name: 'SAC_WATCH_DIR', value: '/workspace/output' },
       { name: 'SAC_JOURNAL', value: '/var/lib/sac/journal.sqlite' },
       { name: 'SAC_SOCKET', value: '/run/sac/sidecar.sock' },
+      ...(closedAddress ? [{ name: 'SAC_CLOSED_ADDRESS', value: closedAddress }] : []),
     ],
     resources: SIDECAR_RESOURCES,
     securityContext: CONTAINER_SECURITY,

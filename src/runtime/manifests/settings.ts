@@ -15,4 +15,6 @@ export interface ClusterSettings {
   volume: { kind: 'pvc'; size: string; storageClass?: string } | { kind: 'emptydir' }
   runtimeClass?: string
   egress: EgressPreset
+  /** `host:port` that no sandbox may reach, by which each one proves that its network is closed. */
+  closedAddress?: string
 }
