@@ -86,18 +86,19 @@ test.skipIf(skip)(named('where idle sandboxes sleep, silence puts one to sleep, 
   const idleness = new Idleness({ sessions, settings: { idleAfterMs: async () => 60_000 }, runtime: { sleepsWhenIdle: true } })
   const quiet = (minutes: number) =>
     app.portal.context.database.db.execute(`update sessions set last_active = date_trunc('milliseconds', now() - interval '${minutes} minutes') where agent_id = ${agentId}`)
+  // The portal's own loop may mark it as idle meanwhile; asleep it is by our word only.
   await sessions.noteActivity(agentId, 'working', 'builds')
   await quiet(5)
   await idleness.look(await row(), {})
-  expect((await row()).status).toBe('running')
+  expect((await row()).status).not.toBe('asleep')
   await sessions.noteActivity(agentId, 'waiting', null)
   await quiet(0.5)
   await idleness.look(await row(), {})
-  expect((await row()).status).toBe('running')
+  expect((await row()).status).not.toBe('asleep')
   const seen = { ...(await row()), lastActive: new Date(Date.now() - 3_600_000) }
   await sessions.noteOutput([agentId])
   await idleness.look(seen, {})
-  expect((await row()).status).toBe('running')
+  expect((await row()).status).not.toBe('asleep')
   await quiet(2)
   await idleness.look(await row(), {})
   expect((await row()).status).toBe('asleep')
