@@ -13,13 +13,16 @@ export interface S3Settings {
   prefix: string
   accessKeyId: string
   secretAccessKey: string
+  /** How long a connection may say nothing before it is given up. */
+  silenceMs?: number
 }
 
 // A body in memory can be sent again when a request fails on its way.
 const SMALL_BYTES = 256 * 1024
 const CONNECT_MS = 3000
-const SILENCE_MS = 60_000
-const AT_ONCE = 8
+const SILENCE_MS = 15_000
+const ATTEMPTS = 2
+const REQUESTS_AT_ONCE = 8
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Storage in a bucket. */
@@ -28,7 +31,7 @@ export class S3Storage implements Storage {
   private readonly client: S3Client
 
   constructor(private readonly settings: S3Settings) {
-    const { endpoint, region, accessKeyId, secretAccessKey } = settings
+    const { endpoint, region, accessKeyId, secretAccessKey, silenceMs = SILENCE_MS } = settings
     this.client = new S3Client({
       endpoint,
       region,
@@ -39,7 +42,9 @@ export class S3Storage implements Storage {
       responseChecksumValidation: 'WHEN_REQUIRED',
       // What it would write to the console comes back as an error, too.
       logger: SILENT,
-      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: SILENCE_MS },
+      maxAttempts: ATTEMPTS,
+      // Not the duration of a request, which depends on its size.
+      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: silenceMs },
     })
   }
 
@@ -55,18 +60,12 @@ export class S3Storage implements Storage {
     }
   }
 
-  async putSmall(objects: readonly SmallObject[]): Promise<PromiseSettledResult<void>[]> {
-    const results: PromiseSettledResult<void>[] = []
-    const waiting = [...objects.entries()]
-    const worker = async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const [at, { key, bytes }] = next
-        const [result] = await Promise.allSettled([this.put(key, only(bytes), bytes.byteLength)])
-        results[at] = result
-      }
-    }
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
-    return results
+  putSmall(objects: readonly SmallObject[]): Promise<PromiseSettledResult<void>[]> {
+    return inTurns(objects, async ({ key, bytes }) => {
+      await this.client.send(new PutObjectCommand({ ...this.at(key), Body: bytes, ContentLength: bytes.byteLength })).catch((cause: unknown) => {
+        throw translate(cause)
+      })
+    })
   }
 
   async get(key: string, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined> {
@@ -81,16 +80,10 @@ export class S3Storage implements Storage {
   }
 
   async delete(keys: string[]): Promise<void> {
-    // One by one: not every compatible store removes many at once.
-    const waiting = [...keys]
-    const worker = async () => {
-      for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) await this.client.send(new DeleteObjectCommand(this.at(key)))
-    }
-    try {
-      await Promise.all(Array.from({ length: Math.min(AT_ONCE, keys.length) }, worker))
-    } catch (cause) {
-      throw translate(cause)
-    }
+    // One by one: not every compatible store removes many with one request.
+    const results = await inTurns(keys, (key) => this.client.send(new DeleteObjectCommand(this.at(key))))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw translate(failed.reason)
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
@@ -119,10 +112,6 @@ export class S3Storage implements Storage {
   }
 }
 
-async function* only(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes
-}
-
 /** Passes a body on; throws when it is not of the declared size, before its last byte is out. */
 async function* exactly(body: AsyncIterable<Uint8Array>, size: number): AsyncIterable<Uint8Array> {
   let received = 0
@@ -144,6 +133,17 @@ async function* untilBroken(body: AsyncIterable<Uint8Array>, stop: AbortControll
   } catch (error) {
     stop.abort(error)
   }
+}
+
+/** Does all of it, some at a time; what became of each, in their order. */
+async function inTurns<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<PromiseSettledResult<R>[]> {
+  const results: PromiseSettledResult<R>[] = []
+  const waiting = items.entries()
+  const worker = async () => {
+    for (const [at, item] of waiting) [results[at]] = (await Promise.allSettled([work(item)])) as [PromiseSettledResult<R>]
+  }
+  await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, worker))
+  return results
 }
 
 async function collected(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

@@ -72,6 +72,14 @@ test.each([4, 2_000_000])('a body of %i bytes that breaks off leaves the older o
   expect(await readAll('kept')).toEqual(some(3))
 })
 
+test('small objects are stored together, and what became of each is told in their order', async () => {
+  const objects = Array.from({ length: 40 }, (_, at) => ({ key: `pack/${at}`, bytes: some(at) }))
+  const results = await storage.putSmall([...objects, { key: 'x'.repeat(2000), bytes: some(1) }])
+  expect(results.map(({ status }) => String(status))).toEqual([...objects.map(() => 'fulfilled'), 'rejected'])
+  for (const { key, bytes: content } of objects) expect(await readAll(key)).toEqual(content)
+  expect(await storage.putSmall([])).toEqual([])
+})
+
 test('a list of more than one page is whole', async () => {
   const keys = Array.from({ length: 1100 }, (_, at) => `many/${String(at).padStart(4, '0')}`)
   for (let at = 0; at < keys.length; at += 50) await Promise.all(keys.slice(at, at + 50).map((key) => storage.put(key, bytes(some(1)), 1)))
