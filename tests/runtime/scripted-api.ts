@@ -12,6 +12,8 @@ type Watcher = { path: string; send: (line: unknown) => void; end: (how: 'end' |
 export class ScriptedApi {
   readonly lists: string[] = []
   readonly watchedFrom: string[] = []
+  /** What was removed: path and the body of the request. */
+  readonly removed: { path: string; body: unknown }[] = []
   /** Answer of the next requests instead of the usual one. */
   readonly refusals: { status: number; reason: string; when: 'list' | 'watch' }[] = []
   private readonly things = new Map<string, Map<string, Thing>>()
@@ -82,8 +84,14 @@ export class ScriptedApi {
     for (const watcher of this.watchers) if (watcher.path === path) watcher.send(line)
   }
 
-  private answer(request: Request): Response {
+  private async answer(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)
+    if (request.method === 'DELETE') {
+      this.removed.push({ path: pathname, body: await request.json() })
+      const at = pathname.lastIndexOf('/')
+      this.drop(pathname.slice(0, at), pathname.slice(at + 1))
+      return Response.json({ kind: 'Status', status: 'Success' })
+    }
     const kind = searchParams.get('watch') === 'true' ? 'watch' : 'list'
     const refusal = this.refusals.findIndex(({ when }) => when === kind)
     if (refusal >= 0) {

@@ -2,12 +2,13 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
-import { objectName, podHost, podName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import { objectName, podHost, type SandboxKey, TERMINAL_PORT } from '../names.ts'
 import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
 import { ApiRefusal, ApiUnreachable, KubeClient, PATHS } from './client.ts'
 import { TerminalCredentials } from './credentials.ts'
+import { LostPods } from './lost-pods.ts'
 import { AgentObjects } from './objects-of-agent.ts'
 import { isUp, progressOf, stateOf } from './observed.ts'
 import { PortForwards } from './port-forward.ts'
@@ -34,8 +35,6 @@ const RETRY_MS = 500
 const LONGEST_RETRY_MS = 5000
 const LOOK_EVERY_MS = 10_000
 const SWEEP_EVERY_MS = 10 * 60_000
-/** How long past its time a pod may stay; its node is taken to be lost then. */
-const OVERDUE_MS = 60_000
 /** A view that has been out of touch for this long may show a pod that has moved. */
 const OUT_OF_TOUCH_MS = 3000
 
@@ -67,8 +66,9 @@ export class KubernetesRuntime implements Runtime {
     this.meter = new ClusterUsage(deps)
     this.volumes = new ReleasedVolumes({ ...deps, graceMs })
     this.forwards = new PortForwards(deps)
+    const lost = new LostPods({ ...deps, cache: this.cache })
     this.cache.onChange((key) => this.tell(key))
-    this.clocks = [setInterval(() => void this.freeLostNodes(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
+    this.clocks = [setInterval(() => void lost.free(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
     for (const clock of this.clocks) clock.unref?.()
   }
 
@@ -223,20 +223,6 @@ export class KubernetesRuntime implements Runtime {
     if (isKnown) this.told.set(name, text)
     else this.told.delete(name)
     for (const listener of this.listeners) listener(state)
-  }
-
-  // A pod of a node that is gone stays in the API for ever, and its StatefulSet waits for it.
-  private async freeLostNodes(): Promise<void> {
-    const { logger, settings } = this.options
-    for (const { key, pod } of this.cache.records()) {
-      if (this.cache.staleMs > 0 || !pod?.deadline || Date.now() - pod.deadline.getTime() < OVERDUE_MS) continue
-      try {
-        await this.client.remove(PATHS.pods(settings.namespace), podName(key), { gracePeriodSeconds: 0, preconditions: { uid: pod.uid } })
-        logger.warn('the pod of a lost node was removed, so that the sandbox can move', { agentId: key.agentId })
-      } catch (error) {
-        logger.warn('the pod of a lost node could not be removed', { agentId: key.agentId, error })
-      }
-    }
   }
 
   private async sweep(): Promise<void> {
