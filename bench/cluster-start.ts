@@ -11,6 +11,8 @@ import { limits, quantile, table } from './support/report.ts'
 
 const ROUNDS = 6
 const LIMIT_MS = 120_000
+/** Above this the bench says what was waited for. */
+const SLOW_MS = 5000
 const SIZE = { columns: 120, rows: 30 }
 const { KUBECONFIG, SIDECAR_IMAGE, AGENT_IMAGE, K8S_TERMINALS } = process.env
 
@@ -111,7 +113,8 @@ async function lap(runtime: KubernetesRuntime, spec: SandboxSpec): Promise<Lap> 
     appliedMs ??= performance.now() - began
     if (phase === 'ready') upMs ??= performance.now() - began
   })
-  await runtime.start(spec, () => {}, AbortSignal.timeout(LIMIT_MS))
+  const told: string[] = []
+  await runtime.start(spec, ({ step, detail = '' }) => told.push(`${((performance.now() - began) / 1000).toFixed(1)} s ${step} ${detail}`), AbortSignal.timeout(LIMIT_MS))
   let text = ''
   const sink = {
     data(bytes: Uint8Array) {
@@ -127,6 +130,7 @@ async function lap(runtime: KubernetesRuntime, spec: SandboxSpec): Promise<Lap> 
   await until(() => text.includes('❯'), { timeoutMs: LIMIT_MS, intervalMs: 5, what: 'the prompt' })
   const promptMs = performance.now() - began
   upstream.close()
+  if (promptMs > SLOW_MS) process.stdout.write(`a slow start: ${told.join('; ')}; prompt ${(promptMs / 1000).toFixed(1)} s\n`)
   return { promptMs, ownMs: (appliedMs ?? Number.NaN) + openMs - (upMs ?? Number.NaN) }
 }
 
