@@ -49,11 +49,16 @@ export class InstalledPortal {
     return way.url
   }
 
+  /** The first admin's password. */
+  async adminPassword(): Promise<string> {
+    const { data } = JSON.parse(await kubectl('get', 'secret', '-n', this.namespace, 'sac', '-o', 'json')) as { data: Record<string, string> }
+    return Buffer.from(data['admin-password'] ?? '', 'base64').toString()
+  }
+
   /** The admin, signed in at one replica. The login is good at all of them. */
   async admin(replica: string): Promise<PortalUser> {
-    const { data } = JSON.parse(await kubectl('get', 'secret', '-n', this.namespace, 'sac', '-o', 'json')) as { data: Record<string, string> }
     const url = await this.url(replica)
-    const body = JSON.stringify({ username: 'admin', password: Buffer.from(data['admin-password'] ?? '', 'base64').toString() })
+    const body = JSON.stringify({ username: 'admin', password: await this.adminPassword() })
     const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     const { token, user } = (await answer.json()) as { token: string; user: { id: number } }
     return new PortalUser(url, token, user.id)

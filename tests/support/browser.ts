@@ -13,9 +13,9 @@ const ARGS = [
   '--disable-sync',
 ]
 
-/** Starts the system's Chromium. */
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: Bun.which('chromium') ?? Bun.which('chromium-browser') ?? 'chromium', headless: true, args: ARGS })
+/** Starts the system's Chromium, with `more` switches. */
+export function launchBrowser(more: string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: Bun.which('chromium') ?? Bun.which('chromium-browser') ?? 'chromium', headless: true, args: [...ARGS, ...more] })
 }
 
 /** A page with its complaints: console errors and warnings, violations of the policy, errors of scripts. */
