@@ -221,6 +221,23 @@ describe('a sandbox that cannot come up says why', () => {
     await space.client.remove(ranges, 'small')
   })
 
+  test('what was refused once comes up when the cluster allows it', async () => {
+    const ranges = `/api/v1/namespaces/${space.name}/limitranges`
+    await space.client.apply(ranges, {
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'small' },
+      spec: { limits: [{ type: 'Container', max: { cpu: '600m' } }] },
+    } as never)
+    await expect(start(specOf(18))).rejects.toThrow('more CPU or memory')
+    await space.client.remove(ranges, 'small')
+    await runtime.stop(specOf(18))
+    // Events tell whole seconds.
+    await Bun.sleep(1100)
+    await start(specOf(18, 2))
+    await runtime.remove(specOf(18))
+  })
+
   test('a namespace that is not there', async () => {
     expect(await trouble(17, space.runtime({ namespace: 'no-such-namespace' }))).toMatch(/no namespace no-such-namespace/)
   })

@@ -118,6 +118,12 @@ describe('why a sandbox does not come up', () => {
   })
 })
 
+test('a refusal of an earlier start does not end a later one', () => {
+  const seen = noPod('admission webhook "policy.example.com" denied the request: no')
+  expect(progressOf(seen, 2).trouble?.final).toBe(true)
+  expect(progressOf(seen, 2, 1)).toEqual({ news: { step: 'scheduling' }, trouble: undefined })
+})
+
 describe('why a sandbox ended', () => {
   test.each<[string, SandboxRecord, RegExp]>([
     ['evicted', record({ pod: { ...POD, phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' } }), /ran out of room/],

@@ -90,19 +90,26 @@ export class KubernetesRuntime implements Runtime {
     const record = this.cache.record(spec)
     if (record.set && record.set.generation > spec.generation) throw new AppError('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
     if (record.set?.generation !== spec.generation || record.set.replicas !== 1) {
+      const since = newest(record)
       await this.insist(() => this.make(spec, signal), progress, signal)
+      return this.comesUp(spec, since, progress, signal)
     }
     await this.follow(spec, progress, signal)
   }
 
   async follow(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
+    // What keeps it down now is reported again and again.
+    await this.comesUp(ref, newest(this.cache.record(ref)), progress, signal)
+  }
+
+  private async comesUp(ref: SandboxRef, since: number, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
     let told = ''
     let raw = ''
     await this.cache.until(
       ref,
       (record) => {
         if (isUp(record) && record.set?.generation === ref.generation) return true
-        const { news, trouble } = progressOf(record, ref.generation)
+        const { news, trouble } = progressOf(record, ref.generation, since)
         if (trouble && trouble.raw !== raw) this.options.logger.warn('a sandbox has to wait', { agentId: ref.agentId, words: trouble.words, evidence: trouble.raw })
         raw = trouble?.raw ?? raw
         if (trouble?.final) throw new AppError('unavailable', 'sandbox_failed', trouble.words)
@@ -228,6 +235,11 @@ export class KubernetesRuntime implements Runtime {
   private async sweep(): Promise<void> {
     await this.volumes.sweep().catch((error: unknown) => this.options.logger.warn('volumes could not be swept', { error }))
   }
+}
+
+/** When the last thing was reported about a sandbox, by the cluster's clock. */
+function newest({ events }: SandboxRecord): number {
+  return Math.max(0, ...events.map(({ at }) => at))
 }
 
 async function spoken<T>(work: () => Promise<T>): Promise<T> {

@@ -21,8 +21,9 @@ export function stateOf(record: SandboxRecord): SandboxState {
   return { ...base, phase: trouble?.final ? 'failed' : 'starting', reason, ...(trouble ? { evidence: trouble.raw } : {}) }
 }
 
-/** How far a start is, and what holds it up. */
-export function progressOf(record: SandboxRecord, generation: number): { news: StartProgress; trouble?: Diagnosis } {
+/** How far a start is, and what holds it up. Events up to `since` belong to earlier starts: what they tell may be mended. */
+export function progressOf(seen: SandboxRecord, generation: number, since = 0): { news: StartProgress; trouble?: Diagnosis } {
+  const record = { ...seen, events: seen.events.filter(({ at }) => at > since) }
   const { set, pod, events } = record
   // What is told about an older start says nothing about this one.
   if (set?.generation !== generation) return { news: { step: 'scheduling' } }
