@@ -36,7 +36,7 @@
 - { name: AGENT_STORAGE_SIZE, value: {{ .Values.agents.storage.size | quote }} }
 - { name: AGENT_VOLUME_GRACE_HOURS, value: {{ .Values.agents.storage.graceHours | quote }} }
 - { name: AGENT_RUNTIME_CLASS, value: {{ .Values.agents.runtimeClass | quote }} }
-- { name: AGENT_CLOSED_ADDRESS, value: "{{ $own }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:80" }
+- { name: AGENT_CLOSED_ADDRESS, value: "{{ $own }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:{{ .Values.server.service.port }}" }
 - { name: AGENT_EGRESS, value: {{ .Values.agents.egress }} }
 {{ include "sac.fromSecret" (list "JWT_SECRET" $secret "jwt-secret") }}
 {{ include "sac.fromSecret" (list "SECRET_KEYS" $secret "secret-keys") }}

@@ -152,9 +152,17 @@ describe('the life of a sandbox', () => {
     await until(async () => (await runtime.list()).length === 0, { timeoutMs: 60_000, what: 'the end of all sandboxes' })
     for (const path of [PATHS.statefulSets, PATHS.services, PATHS.secrets, PATHS.pods]) expect(await space.names(path(space.name))).toEqual([])
     expect(await space.names(PATHS.claims(space.name))).toContain('data-claude-code-1-1-0')
-    const volumes = new ReleasedVolumes({ client: space.client, namespace: space.name, graceMs: 3_600_000, logger: silentLogger })
+    let used = ['data-claude-code-1-1-0']
+    const volumes = new ReleasedVolumes({ client: space.client, namespace: space.name, graceMs: 3_600_000, inUse: (claim) => used.includes(claim), logger: silentLogger })
     await volumes.sweep()
+    // A sandbox that has it, and an agent that came back, keep it however late it is.
+    const late = new Date(Date.now() + 3_700_000)
+    await volumes.sweep(late)
+    used = []
+    await volumes.keep(specOf(1))
+    await volumes.sweep(late)
     expect(await space.names(PATHS.claims(space.name))).toContain('data-claude-code-1-1-0')
+    await volumes.release(specOf(1))
     await volumes.sweep(new Date(Date.now() + 3_700_000))
     await until(async () => (await space.names(PATHS.claims(space.name))).length === 0, { timeoutMs: 60_000, what: 'the end of the volumes' })
   })

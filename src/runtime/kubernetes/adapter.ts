@@ -2,7 +2,7 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
-import { objectName, podHost, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import { claimName, objectName, podHost, type SandboxKey, TERMINAL_PORT } from '../names.ts'
 import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
@@ -41,7 +41,7 @@ const OUT_OF_TOUCH_MS = 3000
 /** Runs sandboxes in a cluster. */
 export class KubernetesRuntime implements Runtime {
   readonly kind = 'kubernetes'
-  readonly sleepsWhenIdle = true
+  readonly sleepsWhenIdle: boolean
   private readonly client: KubeClient
   private readonly cache: SandboxCache
   private readonly credentials: TerminalCredentials
@@ -57,14 +57,17 @@ export class KubernetesRuntime implements Runtime {
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
     const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
-    const { namespace } = settings
+    const { namespace, volume } = settings
+    // Without a volume sleeping would erase everything.
+    this.sleepsWhenIdle = volume.kind === 'pvc'
     this.client = new KubeClient(access)
     const deps = { client: this.client, namespace, logger }
     this.credentials = new TerminalCredentials(secretKeys)
     this.cache = new SandboxCache(deps)
     this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials })
     this.meter = new ClusterUsage(deps)
-    this.volumes = new ReleasedVolumes({ ...deps, graceMs })
+    const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set !== undefined && claimName(key) === claim)
+    this.volumes = new ReleasedVolumes({ ...deps, graceMs, inUse })
     this.forwards = new PortForwards(deps)
     const lost = new LostPods({ ...deps, cache: this.cache })
     this.cache.onChange((key) => this.tell(key))
@@ -200,6 +203,7 @@ export class KubernetesRuntime implements Runtime {
       await podIsGone()
     }
     await this.objects.apply(spec, podIsGone)
+    if (this.sleepsWhenIdle) await this.volumes.keep(spec)
   }
 
   // An API that is away for a moment holds a start up; it does not fail it.

@@ -8,6 +8,8 @@ interface Deps {
   namespace: string
   /** How long a volume outlives its agent. */
   graceMs: number
+  /** Whether there is a StatefulSet that has the claim of this name. */
+  inUse: (claim: string) => boolean
   logger: Logger
 }
 
@@ -24,14 +26,20 @@ export class ReleasedVolumes {
     await client.merge(claims, claimName(key), { metadata: { labels: { [RELEASED_LABEL]: 'true' }, annotations: { [REMOVE_AFTER]: removeAfter } } })
   }
 
-  /** Removes the volumes whose time of grace is over. */
+  /** An agent uses its volume again, as after a restored database: it is not let go. */
+  async keep(key: SandboxKey): Promise<void> {
+    const { client, namespace } = this.deps
+    await client.merge(PATHS.claims(namespace), claimName(key), { metadata: { labels: { [RELEASED_LABEL]: null }, annotations: { [REMOVE_AFTER]: null } } })
+  }
+
+  /** Removes the volumes whose time of grace is over; never one that a sandbox still has. */
   async sweep(now = new Date()): Promise<void> {
-    const { client, namespace, logger } = this.deps
+    const { client, namespace, logger, inUse } = this.deps
     const { items } = await client.list<ApiObject>(PATHS.claims(namespace), { labelSelector: `${RELEASED_LABEL}=true` })
     for (const { metadata } of items) {
       const { name, uid, annotations, deletionTimestamp } = metadata as unknown as { name: string; uid: string; annotations?: Record<string, string>; deletionTimestamp?: string }
       const removeAfter = Date.parse(annotations?.[REMOVE_AFTER] ?? '')
-      if (deletionTimestamp || !(removeAfter <= now.getTime())) continue
+      if (deletionTimestamp || !(removeAfter <= now.getTime()) || inUse(name)) continue
       await client.remove(PATHS.claims(namespace), name, { preconditions: { uid } })
       logger.info('the volume of an agent that is gone was removed', { volume: name })
     }
