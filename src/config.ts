@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { OperatorError } from './lib/errors.ts'
 import type { Level } from './lib/logger.ts'
+import type { ClusterSettings } from './runtime/manifests/settings.ts'
 
 export interface Config {
   log: { level: Level; format: 'json' | 'console' }
@@ -40,21 +41,11 @@ export interface Config {
   organisation: string
 }
 
-export interface ClusterConfig {
+export interface ClusterConfig extends ClusterSettings {
   /** Address of the API as a pod is told it; undefined outside of a cluster. */
   api?: { host: string; port: string }
   kubeconfig?: string
-  namespace: string
-  agentImage: string
-  sidecarImage: string
-  pullPolicy: 'IfNotPresent' | 'Always' | 'Never'
-  pullSecrets: string[]
-  volume: { kind: 'pvc'; size: string; storageClass?: string } | { kind: 'emptydir' }
   volumeGraceMs: number
-  runtimeClass?: string
-  egress: 'none' | 'model' | 'internet'
-  /** `host:port` that no sandbox may reach; each one tries it to prove that policies are enforced. */
-  closedAddress?: string
   terminals: 'direct' | 'portforward'
 }
 

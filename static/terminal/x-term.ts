@@ -1,14 +1,14 @@
 // <x-term session="…">: an emulator on the terminal's socket, with its own life in the page.
 import { FitAddon } from '@xterm/addon-fit'
-import { Terminal } from '@xterm/xterm'
+import type { Terminal } from '@xterm/xterm'
 import { type CopyListener, copy, handleClipboard } from './clipboard.ts'
 import { type LinkState, type StreamStatus, TerminalConnection } from './connection.ts'
 import { Curtain } from './curtain.ts'
+import { createEmulator, fontSize } from './emulator.ts'
 import { OutputFlow } from './flow.ts'
 import { BoundedGraphemes } from './graphemes.ts'
 import { useGraphics } from './graphics.ts'
 import { handleLinks } from './links.ts'
-import { paletteOf } from './palette.ts'
 import { controlOf, initPhoneInput, type KeyTarget, showLatch } from './phone-input.ts'
 import { guardReplies } from './replies.ts'
 import type { SearchBar } from './search.ts'
@@ -42,7 +42,6 @@ export interface TerminalSurroundings {
 let page: TerminalSurroundings
 
 const FONT = 'terminal-font'
-const SCROLLBACK_LINES = 5000
 const FIT_AFTER_MS = 60
 const ECHO_MS = 1000
 
@@ -111,7 +110,7 @@ class XTerm extends HTMLElement implements KeyTarget {
     this.append(screen)
     await nextTask()
     if (screen.parentElement !== this) return
-    const term = this.emulator()
+    const term = createEmulator(this, fontSize(Number(page.remembered.get(FONT)) || 13))
     this.term = term
     for (const step of [() => this.equip(term), () => term.open(screen), () => this.refit(), () => this.join(term)]) {
       await nextTask()
@@ -149,21 +148,6 @@ class XTerm extends HTMLElement implements KeyTarget {
           () => this.term === term,
         ),
     )
-  }
-
-  private emulator(): Terminal {
-    return new Terminal({
-      allowProposedApi: true,
-      fontSize: fontSize(Number(page.remembered.get(FONT)) || 13),
-      fontFamily: getComputedStyle(this).getPropertyValue('--mono').trim() || 'monospace',
-      lineHeight: 1.1,
-      theme: paletteOf(this),
-      scrollback: SCROLLBACK_LINES,
-      cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
-      screenReaderMode: this.hasAttribute('screen-reader'),
-      macOptionIsMeta: true,
-      rightClickSelectsWord: false,
-    })
   }
 
   private listen(term: Terminal): void {
@@ -298,10 +282,6 @@ function nextTask(): Promise<void> {
 function whenIdle(work: () => void): void {
   if ('requestIdleCallback' in window) window.requestIdleCallback(work)
   else setTimeout(work, 200)
-}
-
-function fontSize(wanted: number): number {
-  return Math.max(9, Math.min(28, wanted))
 }
 
 /** Defines the element. Terminals that are in the page already come to life. */

@@ -87,8 +87,9 @@ export class TestApp {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { runtime } = this.portal.context
-    for (const state of await runtime.list()) await runtime.remove(state)
+    // Not before: the reconcile loop would start again what its rows want.
     await this.portal.stop()
+    for (const state of await runtime.list()) await runtime.remove(state)
     rmSync(this.dataDir, { recursive: true, force: true })
   }
 }

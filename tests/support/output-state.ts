@@ -1,9 +1,12 @@
 // Whether rows, objects, counters and temporary files of the output tell one story.
+import { expect } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import type { Db } from '../../src/db/client.ts'
 import { sha256Hex } from '../../src/lib/crypto.ts'
+import { until } from '../../src/lib/until.ts'
+import type { TestApp } from './app.ts'
 
 interface Row {
   agent: number
@@ -44,6 +47,16 @@ export async function inconsistencies(db: Db, storage: string): Promise<string[]
     ...filesIn(join(storage, 'tmp')).map((name) => `the temporary file ${name} was left`),
     ...(orphans > 0 ? [`${orphans} orphaned objects are still noted`] : []),
   ]
+}
+
+/** Waits until nothing half-done is left of what tests sent; fails with what is wrong. */
+export async function oneStory({ portal, dataDir }: TestApp): Promise<void> {
+  let wrong: string[] = []
+  const isRight = async () => {
+    wrong = await inconsistencies(portal.context.database.db, join(dataDir, 'storage'))
+    return wrong.length === 0
+  }
+  await until(isRight, { what: 'one story of rows, objects and counters' }).catch(() => expect(wrong).toEqual([]))
 }
 
 function objectProblem(row: Row, objects: Map<string, string>): string[] {

@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { sha256Hex } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
-import { inconsistencies } from '../support/output-state.ts'
+import { oneStory } from '../support/output-state.ts'
 import { Sandbox } from './sandbox.ts'
 
 setDefaultTimeout(30_000)
@@ -19,15 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => app[Symbol.asyncDispose]())
 
-/** Nothing half-done may be left, whatever a test sent. */
-afterEach(async () => {
-  let wrong: string[] = []
-  const isRight = async () => {
-    wrong = await inconsistencies(app.portal.context.database.db, join(app.dataDir, 'storage'))
-    return wrong.length === 0
-  }
-  await until(isRight, { what: 'one story of rows, objects and counters' }).catch(() => expect(wrong).toEqual([]))
-})
+afterEach(() => oneStory(app))
 
 interface Listed {
   files: { name: string; path: string; size: number; is_directory: boolean }[]

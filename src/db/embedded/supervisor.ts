@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 
 import { join } from 'node:path'
 import { OperatorError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
+import { pause } from '../../lib/pause.ts'
 import { until } from '../../lib/until.ts'
 import { connect } from '../client.ts'
 import { CLEAN_ENVIRONMENT } from './cluster.ts'
@@ -78,7 +79,7 @@ export class Supervisor {
       this.failures = performance.now() - began > STEADY_MS ? 0 : this.failures + 1
       const waitMs = this.failures === 0 ? 0 : Math.min(5000, 50 * 2 ** this.failures)
       logger.error('the embedded database ended and starts again', { outcome, waitMs, log: lastWords(place.logFile) })
-      await this.pause(waitMs)
+      await pause(waitMs, this.stopping.signal)
     }
   }
 
@@ -87,7 +88,7 @@ export class Supervisor {
     const { data } = this.options.place
     const other = runningServer(data)
     if (other?.owned) {
-      while (!this.stopping.signal.aborted && runningServer(data)?.pid === other.pid) await this.pause(WATCH_MS)
+      while (!this.stopping.signal.aborted && runningServer(data)?.pid === other.pid) await pause(WATCH_MS, this.stopping.signal)
       return 'the process that looked after it ended it'
     }
     if (other) await endServer(other)
@@ -124,20 +125,6 @@ export class Supervisor {
     } finally {
       await sql.end({ timeout: 1 })
     }
-  }
-
-  private pause(ms: number): Promise<void> {
-    const { signal } = this.stopping
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      const timer = setTimeout(end, ms)
-      signal.addEventListener('abort', end)
-      if (signal.aborted) end()
-    })
   }
 }
 

@@ -1,5 +1,6 @@
 // Keeps one collection of the cluster in view: lists it, watches it from there, and begins again after any failure.
 import type { Logger } from '../../lib/logger.ts'
+import { pause } from '../../lib/pause.ts'
 import { type ApiObject, ApiRefusal, type KubeClient, WatchSilent } from './client.ts'
 
 const FIRST_WAIT_MS = 100
@@ -109,16 +110,4 @@ export class CollectionWatch<T extends ApiObject> {
       else if (type !== 'BOOKMARK') sink.put(object)
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-  })
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { AppError } from '../../lib/errors.ts'
 import { until } from '../../lib/until.ts'
+import { CLI_ENVIRONMENT } from '../cli-environment.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import type { AgentFiles } from './agent-files.ts'
 import { AGENT_ID, bubblewrapOptions, INSIDE } from './bubblewrap.ts'
@@ -30,15 +31,8 @@ const LAUNCH_MS = 10_000
 const TRY_MS = 10_000
 const CLEAN = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LANG: 'C.UTF-8', TERM: 'xterm-256color' }
 const BASE_ENVIRONMENT: Record<string, string> = {
+  ...CLI_ENVIRONMENT,
   PATH: '/opt/claude:/home/agent/.local/bin:/usr/local/bin:/usr/bin:/bin',
-  TERM: 'xterm-256color',
-  COLORTERM: 'truecolor',
-  LANG: 'C.UTF-8',
-  SHELL: '/bin/bash',
-  USER: 'agent',
-  IS_SANDBOX: '1',
-  DISABLE_AUTOUPDATER: '1',
-  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 }
 
 /** Prepares and starts an isolated sandbox. Throws AppError `unavailable`. */

@@ -1,5 +1,6 @@
 // The small objects beside a sandbox's StatefulSet: Service, Secret, and the files that all sandboxes share. Pure.
 import type { V1ConfigMap, V1Secret, V1Service } from '@kubernetes/client-node'
+import { CLI_ENVIRONMENT } from '../cli-environment.ts'
 import { homeSeeds } from '../home-seeds.ts'
 import { labelsOf, MANAGER, objectName, type SandboxKey, selectorOf, TERMINAL_PORT } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
@@ -9,15 +10,8 @@ export const FILES_NAME = 'sac-agent-files'
 export const VARIABLE_PREFIX = 'env.'
 
 const BASE_ENVIRONMENT: Record<string, string> = {
+  ...CLI_ENVIRONMENT,
   PATH: '/home/agent/.local/bin:/usr/local/bin:/usr/bin:/bin',
-  TERM: 'xterm-256color',
-  COLORTERM: 'truecolor',
-  LANG: 'C.UTF-8',
-  SHELL: '/bin/bash',
-  USER: 'agent',
-  IS_SANDBOX: '1',
-  DISABLE_AUTOUPDATER: '1',
-  CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
 }
 const OURS = { HOME: '/home/agent', SAC_SOCKET: '/run/sac/sidecar.sock' }
 
