@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbedded } from '../src/db/embedded.ts'
 import { silentLogger } from '../src/lib/logger.ts'
+import { Tenancy, type Tenant } from '../tests/support/tenants.ts'
 import { verdict } from './support/figures.ts'
 import { type LoadResult, load } from './support/http-load.ts'
-import { BenchPortal, type Tenant } from './support/portal.ts'
 import { table } from './support/terminal.ts'
 
 const SECRET = 'a secret for measuring that nobody else uses'
@@ -19,15 +19,14 @@ const P99_MS = 50
 
 const folder = mkdtempSync(join(tmpdir(), 'sac-bench-db-'))
 const database = await startEmbedded({ dataDir: folder, logger: silentLogger, durable: false })
-const portal = await BenchPortal.start({ DATABASE_URL: database.url, JWT_SECRET: SECRET })
+const portal = await Tenancy.start({ DATABASE_URL: database.url, JWT_SECRET: SECRET })
 const tenants: Tenant[] = []
 const plain = Bun.spawn([process.execPath, join(import.meta.dir, 'support', 'plain-lists.ts'), database.url, SECRET], { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
 try {
-  await portal.open()
   const tenant = await portal.tenant('lister')
   tenants.push(tenant)
   for (let at = 1; at < AGENTS; at++)
-    tenants.push({ ...tenant, agentId: (await portal.ask<{ id: number }>('POST', '/api/agents', { token: tenant.token, body: { name: `Bench ${at}` } })).id })
+    tenants.push({ ...tenant, agentId: (await portal.portal.ask<{ id: number }>(tenant.token, 'POST', '/api/agents', { name: `Bench ${at}` })).id })
   for (const each of tenants) await portal.run(each)
   const reader = plain.stdout.getReader()
   const plainUrl = `http://127.0.0.1:${new TextDecoder().decode((await reader.read()).value).trim()}`

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbedded } from '../src/db/embedded.ts'
 import { silentLogger } from '../src/lib/logger.ts'
+import { freePort } from '../tests/support/free-port.ts'
 import { verdict } from './support/figures.ts'
 import { quantile, table } from './support/terminal.ts'
 
@@ -96,10 +97,4 @@ async function answers(url: string): Promise<void> {
     if (ok) return
   }
   throw new Error(`${url} did not answer`)
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

@@ -31,6 +31,8 @@ export interface Config {
   runtime: {
     kind: 'local' | 'kubernetes'
     claudeBin?: string
+    /** What npm needs of the operator's environment to install the CLI: programs, registry, proxy, certificates; no secret of ours. */
+    installEnvironment: Record<string, string>
     /** SAC_ALLOW_UNSANDBOXED=1: run agents without isolation where namespaces are forbidden. */
     allowUnsandboxed: boolean
     sidecarBin?: string
@@ -143,6 +145,7 @@ export function readConfig(env: Env = process.env): Config {
     runtime: {
       kind: oneOf('RUNTIME', ['local', 'kubernetes'] as const, text('KUBECONFIG_PATH') || text('KUBERNETES_SERVICE_HOST') ? 'kubernetes' : 'local'),
       claudeBin: text('CLAUDE_BIN'),
+      installEnvironment: installEnvironment(env),
       allowUnsandboxed: text('SAC_ALLOW_UNSANDBOXED') === '1',
       sidecarBin: text('SIDECAR_BIN'),
     },
@@ -176,6 +179,13 @@ function readS3({ text, url, problems }: Pick<Readers, 'text' | 'problems'> & { 
     accessKeyId: need('S3_ACCESS_KEY_ID'),
     secretAccessKey: need('S3_SECRET_ACCESS_KEY'),
   }
+}
+
+const FOR_INSTALLERS = /^(PATH|HOME|USER|LANG|LC_\w+|TMPDIR|TERM|XDG_\w+|npm_\w+|BUN_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(https?|all|no)_proxy)$/i
+
+/** The part of an environment that npm and Bun install with; the portal's own secrets are not in it. */
+export function installEnvironment(env: Env = process.env): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && FOR_INSTALLERS.test(entry[0])))
 }
 
 interface Readers {

@@ -221,8 +221,8 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
 async function runtimeOf(config: Config, { logger, secretKeys, internalUrl }: { logger: Logger; secretKeys: string[]; internalUrl: () => string }): Promise<Runtime> {
   const { cluster } = config
   if (cluster) return clusterRuntime(cluster, secretKeys, logger)
-  const { claudeBin, allowUnsandboxed } = config.runtime
-  return new LocalRuntime({ dataDir: config.dataDir, claudeBin, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
+  const { claudeBin, installEnvironment, allowUnsandboxed } = config.runtime
+  return new LocalRuntime({ dataDir: config.dataDir, claudeBin, installEnvironment, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
 }
 
 async function clusterRuntime({ api, kubeconfig, terminals, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
+import { freePort } from '../../tests/support/free-port.ts'
 import { PortalProcess } from '../../tests/support/portal-process.ts'
 import { signalAll } from '../../tests/support/processes.ts'
 import { eachLine } from './lines.ts'
@@ -167,10 +168,4 @@ function commandOf(pid: string): string {
     // @NOTE it has just ended.
     return ''
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

@@ -7,7 +7,7 @@ import type { Browser } from 'playwright-core'
 import { until } from '../../src/lib/until.ts'
 import { PASSWORD, type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { launchBrowser, openPage } from '../support/browser.ts'
-import { problemsOf } from '../support/page-check.ts'
+import { problemsOf, SCREENS, screenOptions } from '../support/page-check.ts'
 
 setDefaultTimeout(90_000)
 // Markup, attributes of htmx in both spellings, a turn of the writing direction, and characters of several code points.
@@ -43,14 +43,9 @@ afterAll(async () => {
   await app?.[Symbol.asyncDispose]()
 })
 
-test.each([
-  ['light', 1440],
-  ['dark', 1440],
-  ['light', 390],
-  ['dark', 390],
-] as const)('every page is clean, accessible and fits in %s at %i px', async (colorScheme, width) => {
+test.each(SCREENS)('every page is clean, accessible and fits in %s at %i px', async (colorScheme, width) => {
   const phone = width < 500
-  await using watched = await openPage(browser, { colorScheme, viewport: { width, height: phone ? 844 : 900 }, hasTouch: phone, isMobile: phone }, /status of (404|401|422)/)
+  await using watched = await openPage(browser, screenOptions(colorScheme, width), /status of (404|401|422)/)
   const { page, complaints } = watched
   const stolen: string[] = []
   page.on('request', (request) => {

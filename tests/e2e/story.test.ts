@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
+import { installEnvironment } from '../../src/config.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { ClaudeCli } from '../../src/runtime/local/cli.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
   if (skip) return
   const cache = join(import.meta.dir, '..', '..', '.cache')
   mkdirSync(cache, { recursive: true })
-  const claude = await new ClaudeCli({ dataDir: cache, logger: silentLogger }).ensure(() => {})
+  const claude = await new ClaudeCli({ dataDir: cache, installEnvironment: installEnvironment(), logger: silentLogger }).ensure(() => {})
   portal = await PortalProcess.start({ CLAUDE_BIN: claude, ORGANISATION: 'Nordwind' })
   admin = await portal.signIn('admin', portal.adminPassword)
   await portal.ask(admin, 'PUT', '/api/admin/settings/registration_mode', { value: 'open' })

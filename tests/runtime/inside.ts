@@ -64,6 +64,7 @@ export class Inside {
     this.runtime = new LocalRuntime({
       dataDir: this.dataDir,
       claudeBin: claudeBin ?? jobCli(this.dataDir),
+      installEnvironment: {},
       sidecarBin: join(import.meta.dir, '..', '..', 'dist', 'sidecar'),
       allowUnsandboxed: false,
       isolations: isolation && [isolation],

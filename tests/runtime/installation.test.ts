@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { installEnvironment, readConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { CLAUDE_VERSION, ClaudeCli } from '../../src/runtime/local/cli.ts'
@@ -16,7 +17,7 @@ let tarball: Buffer
 let registry: ReturnType<typeof Bun.serve>
 let downloads = 0
 let hold: Promise<void> | undefined
-const environment = { ...process.env }
+const environment = installEnvironment()
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sac-test-installation-'))
@@ -44,20 +45,16 @@ beforeAll(() => {
 beforeEach(() => useRegistry(String(registry.url)))
 afterAll(async () => {
   await registry.stop(true)
-  for (const name of ['npm_config_registry', 'npm_config_cache']) {
-    if (environment[name] === undefined) delete process.env[name]
-    else process.env[name] = environment[name]
-  }
   rmSync(folder, { recursive: true, force: true })
 })
 
 function useRegistry(url: string): void {
-  process.env.npm_config_registry = url
-  process.env.npm_config_cache = mkdtempSync(join(folder, 'cache-'))
+  environment.npm_config_registry = url
+  environment.npm_config_cache = mkdtempSync(join(folder, 'cache-'))
 }
 
 const dataDirectory = () => mkdtempSync(join(folder, 'data-'))
-const cliOf = (dataDir: string, claudeBin?: string) => new ClaudeCli({ dataDir, claudeBin, logger: silentLogger })
+const cliOf = (dataDir: string, claudeBin?: string) => new ClaudeCli({ dataDir, claudeBin, installEnvironment: environment, logger: silentLogger })
 const ignore = () => {}
 
 test('first starts at once install it once, everybody hears the progress, and a later start finds it', async () => {
@@ -126,13 +123,21 @@ test.each(['/nowhere/claude', 'no-such-program', join(import.meta.dir, 'installa
   await expect(cliOf(dataDirectory(), claudeBin).ensure(ignore)).rejects.toMatchObject({ code: 'claude_missing', message: expect.stringContaining(claudeBin) })
 })
 
+test('npm is given its own settings and none of the portal’s secrets', () => {
+  const secrets = { JWT_SECRET: 'x', SECRET_KEYS: 'x', ADMIN_PASSWORD: 'x', DATABASE_URL: 'x', DB_PASSWORD: 'x', REDIS_URL: 'x', S3_SECRET_ACCESS_KEY: 'x' }
+  const wanted = { PATH: '/usr/bin', npm_config_registry: 'http://127.0.0.1:1/', HTTPS_PROXY: 'http://127.0.0.1:2', NODE_EXTRA_CA_CERTS: '/ca.pem' }
+  expect(installEnvironment({ ...secrets, ...wanted })).toEqual(wanted)
+  expect(readConfig(wanted).runtime.installEnvironment).toEqual(wanted)
+})
+
 /** An installation in a process group of its own. */
 function installing(dataDir: string, env: Record<string, string> = {}) {
   const script = join(folder, 'install.ts')
   writeFileSync(
     script,
     `import { ClaudeCli } from '${join(import.meta.dir, '../../src/runtime/local/cli.ts')}'
-await new ClaudeCli({ dataDir: process.argv.at(-1), logger: { info() {} } }).ensure(() => {})`,
+import { installEnvironment } from '${join(import.meta.dir, '../../src/config.ts')}'
+await new ClaudeCli({ dataDir: process.argv.at(-1), installEnvironment: installEnvironment(), logger: { info() {} } }).ensure(() => {})`,
   )
-  return Bun.spawn([process.execPath, script, dataDir], { env: { ...process.env, ...env }, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit', detached: true })
+  return Bun.spawn([process.execPath, script, dataDir], { env: { ...environment, ...env }, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit', detached: true })
 }

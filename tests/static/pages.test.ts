@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { launchBrowser, openPage } from '../support/browser.ts'
 import { Gallery } from '../support/gallery.ts'
-import { problemsOf } from '../support/page-check.ts'
+import { problemsOf, SCREENS, screenOptions } from '../support/page-check.ts'
 import { samplePages } from '../support/sample-pages.tsx'
 
 setDefaultTimeout(60_000)
@@ -21,14 +21,8 @@ afterAll(async () => {
   await gallery?.[Symbol.asyncDispose]()
 })
 
-test.each([
-  ['light', 1440],
-  ['dark', 1440],
-  ['light', 390],
-  ['dark', 390],
-] as const)('every page is clean, accessible and fits in %s at %i px', async (colorScheme, width) => {
-  const phone = width < 500
-  await using watched = await openPage(browser, { colorScheme, viewport: { width, height: phone ? 844 : 900 }, hasTouch: phone, isMobile: phone }, /error-404/)
+test.each(SCREENS)('every page is clean, accessible and fits in %s at %i px', async (colorScheme, width) => {
+  await using watched = await openPage(browser, screenOptions(colorScheme, width), /error-404/)
   const { page, complaints } = watched
   const found: string[] = []
   for (const name of NAMES) {

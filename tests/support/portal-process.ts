@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
+import { freePort } from './free-port.ts'
 import { signalAll } from './processes.ts'
 
 const ROOT = join(import.meta.dir, '..', '..')
@@ -128,10 +129,4 @@ function wordsOf(pid: number): string {
     // @NOTE it has just ended.
     return ''
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

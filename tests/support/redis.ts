@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
+import { freePort } from './free-port.ts'
 
 /** Whether there is a redis-server to start; tests that need one say so when they are skipped. */
 export const hasRedis = Bun.which('redis-server') !== null
@@ -44,10 +45,4 @@ export class TestRedis {
     await this.kill()
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

@@ -3,9 +3,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256Hex } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
+import { freePort } from './free-port.ts'
 import { PortalProcess } from './portal-process.ts'
 
-const PASSWORD = 'a phrase for testing'
+/** The password of everybody but the admin. */
+export const PASSWORD = 'a phrase for testing'
 
 /** Somebody who is signed in, with one agent. */
 export interface Tenant {
@@ -28,15 +30,15 @@ export class Tenancy {
     readonly dataDir: string,
   ) {}
 
-  /** Starts a portal whose agents are shells; its data may lie in a folder that is there already. */
-  static async start(dataDir?: string): Promise<Tenancy> {
+  /** Starts a portal whose agents are shells; `env` comes on top, and its DATA_DIR may be there already. */
+  static async start(env: Record<string, string> = {}): Promise<Tenancy> {
     const internalPort = freePort()
     // Behind a proxy, so that everybody comes with an address of their own.
-    const env = { INTERNAL_PORT: String(internalPort), CLAUDE_BIN: '/bin/bash', RUNTIME: 'local', LOG_LEVEL: 'info', TRUSTED_PROXIES: '127.0.0.1' }
-    const portal = await PortalProcess.start({ ...env, ...(dataDir ? { DATA_DIR: dataDir } : {}) })
+    const usual = { INTERNAL_PORT: String(internalPort), CLAUDE_BIN: '/bin/bash', RUNTIME: 'local', LOG_LEVEL: 'info', TRUSTED_PROXIES: '127.0.0.1' }
+    const portal = await PortalProcess.start({ ...usual, ...env })
     const token = await portal.signIn('admin', portal.adminPassword)
     await portal.ask(token, 'PUT', '/api/admin/settings/registration_mode', { value: 'open' })
-    return new Tenancy(portal, `http://127.0.0.1:${internalPort}`, dataDir ?? join(portal.dataDir, 'data'))
+    return new Tenancy(portal, `http://127.0.0.1:${internalPort}`, env.DATA_DIR ?? join(portal.dataDir, 'data'))
   }
 
   get url(): string {
@@ -100,10 +102,4 @@ export class Tenancy {
     if (!answer.ok) throw new Error(`${how}: ${answer.status} ${await answer.text()}`)
     return (await answer.json()) as T
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

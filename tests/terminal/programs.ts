@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../../src/lib/until.ts'
 import type { TerminalAddress } from '../../src/runtime/runtime.ts'
+import { freePort } from '../support/free-port.ts'
 import { startTtydPeer } from './ttyd-peer.ts'
 
 /** A program in a terminal, at an address that stays the same when it is started again. */
@@ -76,10 +77,4 @@ async function canConnect(where: { unix: string } | { hostname: string; port: nu
   } catch {
     return false
   }
-}
-
-function freePort(): number {
-  const probe = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  probe.stop(true)
-  return probe.port
 }

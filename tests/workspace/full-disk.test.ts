@@ -13,7 +13,7 @@ interface Listed {
 }
 
 test.skipIf(!disk)('on a disk that is full for files and database alike everything says so, reading works, what was kept stays, and room mends it without a restart', async () => {
-  const portal = await Tenancy.start(disk?.folder)
+  const portal = await Tenancy.start(disk ? { DATA_DIR: disk.folder } : {})
   const owner = await portal.tenant('owner')
   const agent = await portal.run(owner)
   const { pid } = portal.portal

@@ -22,6 +22,7 @@ import { UsageMeter } from './usage.ts'
 export interface LocalRuntimeOptions {
   dataDir: string
   claudeBin?: string
+  installEnvironment: Record<string, string>
   sidecarBin: string
   allowUnsandboxed: boolean
   /** Ways of isolation to try; all that there are unless told. */

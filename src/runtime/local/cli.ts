@@ -14,12 +14,20 @@ const UNFINISHED = '.installing-'
 // What the unpacked package weighs; only the bar depends on it.
 const USUAL_BYTES = 250 * 1024 ** 2
 
+export interface ClaudeCliOptions {
+  dataDir: string
+  claudeBin?: string
+  /** What npm or Bun install with: PATH, registry, proxy, certificates. */
+  installEnvironment: Record<string, string>
+  logger: Logger
+}
+
 /** Finds or installs the CLI. */
 export class ClaudeCli {
   private installing?: Promise<string>
   private readonly listeners = new Set<(bytes: number) => void>()
 
-  constructor(private readonly options: { dataDir: string; claudeBin?: string; logger: Logger }) {}
+  constructor(private readonly options: ClaudeCliOptions) {}
 
   /** Path of the executable. `progress` hears words while it is installed. Throws AppError `unavailable`. */
   async ensure(progress: (detail: string, done?: number, total?: number) => void): Promise<string> {
@@ -56,7 +64,7 @@ export class ClaudeCli {
     mkdirSync(work, { recursive: true, mode: 0o755 })
     const watch = setInterval(() => void sizeOf(work).then((bytes) => this.tell(bytes)), 500)
     try {
-      await this.run(installCommand(work), work)
+      await this.run(installCommand(work, this.options.installEnvironment.PATH), work)
       const binary = join(work, 'node_modules', ...platformPackage().split('/'), 'claude')
       if (!existsSync(binary)) throw failed('the package holds no executable for this machine')
       mkdirSync(this.folder, { recursive: true, mode: 0o755 })
@@ -81,8 +89,7 @@ export class ClaudeCli {
   }
 
   private async run(command: string[], cwd: string): Promise<void> {
-    // npm and bun need their own settings (registry, proxy, certificates) from the operator's environment.
-    const child = Bun.spawn(command, { cwd, env: { ...Bun.env, BUN_BE_BUN: '1', CI: '1' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
+    const child = Bun.spawn(command, { cwd, env: { ...this.options.installEnvironment, BUN_BE_BUN: '1', CI: '1' }, stdin: 'ignore', stdout: 'ignore', stderr: 'pipe' })
     const late = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
     const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
     clearTimeout(late)
@@ -117,9 +124,9 @@ function platformPackage(): string {
   return `${PACKAGE}-${process.platform}-${process.arch}${musl}`
 }
 
-function installCommand(folder: string): string[] {
+function installCommand(folder: string, path: string | undefined): string[] {
   const wanted = `${platformPackage()}@${CLAUDE_VERSION}`
-  const npm = Bun.which('npm')
+  const npm = Bun.which('npm', { PATH: path })
   return npm
     ? [npm, 'install', '--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error', ...PATIENCE, wanted]
     : [process.execPath, 'add', '--cwd', folder, '--ignore-scripts', wanted]
