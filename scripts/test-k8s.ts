@@ -1,43 +1,62 @@
 // `npm run test:k8s`: the suites that need a real cluster (tests/k8s/*.k8s.ts). Names after `--` run those only.
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Given, wayTo } from '../tests/k8s/given.ts'
 import { runSteps } from './check.ts'
-import { NOT_RUN, runTests, type TestRun } from './test-report.ts'
+import { addedUp, NOT_RUN, runTests, type TestRun } from './test-report.ts'
 
-const LIMIT_MS = 35 * 60_000
+const SECOND_MS = 1000
+/** For all suites; what a CI has left. */
+const LIMIT_MS = Number(process.env.TESTS_LIMIT_S ?? 35 * 60) * SECOND_MS
+/** A suite that hangs leaves the others their time. */
+const SUITE_LIMIT_MS = 10 * 60 * SECOND_MS
+const ANSWER_MS = 15 * SECOND_MS
 const FOLDER = join(import.meta.dir, '..', 'tests', 'k8s')
-const IMAGES = { SERVER_IMAGE: 'server', SIDECAR_IMAGE: 'sidecar', AGENT_IMAGE: 'agent' }
+const ALWAYS: Given[] = ['KUBECONFIG', 'SERVER_IMAGE', 'SIDECAR_IMAGE', 'AGENT_IMAGE']
 
-const problems = missing()
+const wanted = process.argv.slice(2)
+const suites = readdirSync(FOLDER).filter((name) => name.endsWith('.k8s.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))))
+const problems = [...missing(), ...(suites.length > 0 ? [] : [`No suite has a name with ${wanted.join(' or ')}.`])]
 if (problems.length > 0) {
   process.stderr.write(`\nThese tests run on a real Kubernetes cluster, and cannot begin:\n\n${problems.map((line) => `  ${line}`).join('\n')}\n\n`)
   process.stdout.write(`${NOT_RUN}\n`)
   process.exit(1)
 }
-const wanted = process.argv.slice(2)
-const suites = readdirSync(FOLDER).filter((name) => name.endsWith('.k8s.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))))
-const built = suites.length > 0 && (await runSteps([['builds', [process.execPath, 'scripts/build.ts', 'static']]]))
+
+let isEnding = false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    isEnding = true
+  })
+if (!(await runSteps([['builds', [process.execPath, 'scripts/build.ts', 'static']]]))) {
+  process.stdout.write(`${NOT_RUN}\n`)
+  process.exit(1)
+}
 // Each suite is a process of its own: what it made in the cluster is gone before the next one needs the room.
 const runs: TestRun[] = []
-if (built) for (const name of suites) runs.push(await runTests([`./tests/k8s/${name}`], Math.max(1000, Math.round(LIMIT_MS - performance.now()))))
-const total = (word: string) => runs.reduce((sum, { summary }) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(summary)?.[1] ?? 0), 0)
-const code = built ? (runs.find((run) => run.code !== 0)?.code ?? 0) : 1
-process.stdout.write(`${built ? `${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped` : NOT_RUN}\n`)
-process.exit(code)
+for (const name of suites) {
+  const leftMs = LIMIT_MS - performance.now()
+  if (isEnding || leftMs <= 0) {
+    process.stdout.write(`${name} was not run: ${isEnding ? 'the run was ended' : 'there was no time left'}.\n`)
+    runs.push({ code: 1, passed: 0, failed: 1, skipped: 0 })
+    continue
+  }
+  const began = performance.now()
+  runs.push(await runTests([`./tests/k8s/${name}`], Math.min(leftMs, SUITE_LIMIT_MS)))
+  process.stdout.write(`${name} took ${Math.round((performance.now() - began) / SECOND_MS)} s; all so far:\n${addedUp(runs)}\n`)
+}
+process.stdout.write(`${addedUp(runs)}\n`)
+process.exit(runs.find(({ code }) => code !== 0)?.code ?? 0)
 
 function missing(): string[] {
+  const unset = ALWAYS.filter((name) => !process.env[name]).map(wayTo)
   const kubeconfig = process.env.KUBECONFIG
-  const cluster = !kubeconfig
-    ? ['KUBECONFIG is not set. Set it to the file of a cluster on which you may make namespaces; a local one comes from `kind create cluster`.']
-    : existsSync(kubeconfig)
-      ? []
-      : [`KUBECONFIG is ${kubeconfig}, which is not there.`]
-  const images = Object.entries(IMAGES).flatMap(([name, target]) =>
-    process.env[name]
-      ? []
-      : [
-          `${name} is not set. Build the image with \`docker build --target ${target} -t sac/${target}:dev .\`, make it known to the cluster (push it, or \`kind load docker-image\`), and set ${name} to its name.`,
-        ],
-  )
-  return [...cluster, ...images]
+  if (!kubeconfig) return unset
+  if (!existsSync(kubeconfig)) return [...unset, `KUBECONFIG is ${kubeconfig}, which is not there.`]
+  const programs = ['kubectl', 'helm'].filter((name) => !Bun.which(process.env[`${name.toUpperCase()}_BIN`] ?? name))
+  if (programs.length > 0) return [...unset, ...programs.map((name) => `${name} is not installed; the suites use it. ${name.toUpperCase()}_BIN may name it.`)]
+  const asked = Bun.spawnSync([process.env.KUBECTL_BIN ?? 'kubectl', 'get', '--raw', '/readyz', '--request-timeout=10s'], { timeout: ANSWER_MS })
+  return asked.exitCode === 0
+    ? unset
+    : [...unset, `The cluster of ${kubeconfig} does not answer: ${asked.stderr.toString().trim().split('\n').at(-1)} Start it, or name another one in KUBECONFIG.`]
 }

@@ -3,10 +3,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** How a run ended. */
 export interface TestRun {
   code: number
-  summary: string
+  passed: number
+  failed: number
+  skipped: number
 }
 
 /** Runs the tests at these paths and kills them after `limitMs`. Signals are handed on. */
@@ -16,21 +20,28 @@ export async function runTests(paths: string[], limitMs: number): Promise<TestRu
   try {
     const command = [process.execPath, 'test', '--timeout', '60000', '--reporter=junit', `--reporter-outfile=${report}`, ...paths]
     const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', timeout: limitMs, killSignal: 'SIGKILL' })
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+    const handOn = (signal: NodeJS.Signals) => child.kill(signal)
+    for (const signal of SIGNALS) process.on(signal, handOn)
     const code = (await child.exited) || 0
-    return { code, summary: summaryOf(existsSync(report) ? readFileSync(report, 'utf8') : '', code) }
+    for (const signal of SIGNALS) process.off(signal, handOn)
+    return counted(existsSync(report) ? readFileSync(report, 'utf8') : '', code)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** The closing line of a run that did not even begin. */
-export const NOT_RUN = summaryOf('', 1)
+/** The closing line of these runs together. */
+export function addedUp(runs: TestRun[]): string {
+  const total = (name: 'passed' | 'failed' | 'skipped') => runs.reduce((sum, run) => sum + run[name], 0)
+  return `${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`
+}
 
-function summaryOf(report: string, code: number): string {
+/** The closing line of a run that did not even begin. */
+export const NOT_RUN = addedUp([counted('', 1)])
+
+function counted(report: string, code: number): TestRun {
   const counts = /<testsuites [^>]*tests="(\d+)"[^>]*failures="(\d+)"[^>]*skipped="(\d+)"/.exec(report)
   const [tests = 0, failures = 0, skipped = 0] = (counts ?? []).slice(1).map(Number)
   // A check, a build or a file that does not load is a failure without a failed test.
-  const failed = failures || (code === 0 ? 0 : 1)
-  return `${tests - failures - skipped} passed, ${failed} failed, ${skipped} skipped`
+  return { code, passed: tests - failures - skipped, failed: failures || (code === 0 ? 0 : 1), skipped }
 }

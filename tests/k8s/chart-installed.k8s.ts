@@ -3,9 +3,10 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { randomToken } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
-import { CHART, forward, helm, image, imageValues, kubectl, tryHelm, tryKubectl } from './shell.ts'
+import { given } from './given.ts'
+import { CHART, forward, helm, imageValues, kubectl, tryHelm, tryKubectl } from './shell.ts'
 
-const NAMESPACE = `sac-chart-${randomToken(6)
+const NAMESPACE = `k8s-chart-${randomToken(6)
   .toLowerCase()
   .replaceAll(/[^a-z0-9]/g, 'x')}`
 const AGENTS = `${NAMESPACE}-agents`
@@ -32,7 +33,7 @@ async function asAgent(name: string, script: string, labels: Record<string, stri
       containers: [
         {
           name: 'try',
-          image: image('AGENT_IMAGE'),
+          image: given('AGENT_IMAGE'),
           imagePullPolicy: 'IfNotPresent',
           command: ['node', '-e', script],
           securityContext: RESTRICTED,
@@ -200,7 +201,7 @@ test('one agent’s terminal port is closed to another agent', async () => {
       containers: [
         {
           name: 'try',
-          image: image('AGENT_IMAGE'),
+          image: given('AGENT_IMAGE'),
           command: ['node', '-e', "require('node:net').createServer().listen(7681)"],
           securityContext: RESTRICTED,
           readinessProbe: { tcpSocket: { port: 7681 } },
@@ -225,7 +226,7 @@ test('the API server itself refuses foreign images, changed labels and debug con
   expect((await tryKubectl(['apply', '-f', '-'], JSON.stringify(foreign))).err).toContain('This image is not among those that agents may use.')
   expect((await tryKubectl(['label', 'pod', '-n', AGENTS, 'tenant-b', '--overwrite', 'app=other'])).err).toContain('The labels that say whose pod this is stay as they are.')
   expect((await tryKubectl(['exec', '-n', AGENTS, 'tenant-b', '--', 'true'])).err).toContain('Nobody enters')
-  const privileged = { ...foreign, spec: { ...foreign.spec, containers: [{ name: 'x', image: image('AGENT_IMAGE'), securityContext: { privileged: true } }] } }
+  const privileged = { ...foreign, spec: { ...foreign.spec, containers: [{ name: 'x', image: given('AGENT_IMAGE'), securityContext: { privileged: true } }] } }
   expect((await tryKubectl(['apply', '-f', '-'], JSON.stringify(privileged))).err).toContain('violates PodSecurity "restricted')
 })
 

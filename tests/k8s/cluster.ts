@@ -9,15 +9,9 @@ import { podName, type SandboxKey } from '../../src/runtime/names.ts'
 import type { SandboxSpec } from '../../src/runtime/runtime.ts'
 import { openUpstream } from '../../src/terminal/open.ts'
 import { atEnd } from '../support/teardown.ts'
+import { given } from './given.ts'
 
 export const SECRET_KEYS = ['0123456789abcdef'.repeat(4)]
-
-/** A variable that the runner has checked. */
-export function given(name: string): string {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: run the suite by \`npm run test:k8s\``)
-  return value
-}
 
 /** A namespace with the restricted security level, gone when the tests end. */
 export class TestNamespace {

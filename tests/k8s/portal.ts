@@ -33,6 +33,15 @@ export class InstalledPortal {
     return portal
   }
 
+  /** The release that was installed for the tests in the namespace RELEASE_NAMESPACE, else one of the suite's own. */
+  static async givenOr(prefix: string, ...values: string[]): Promise<InstalledPortal> {
+    const namespace = process.env.RELEASE_NAMESPACE
+    if (!namespace) return InstalledPortal.install(prefix, ...values)
+    const portal = new InstalledPortal(namespace, new Map())
+    atEnd(() => portal.leave())
+    return portal
+  }
+
   /** Names of the replicas that are not on their way out. */
   async replicas(): Promise<string[]> {
     const { items } = JSON.parse(await kubectl('get', 'pods', '-n', this.namespace, '-l', 'app.kubernetes.io/component=server', '-o', 'json')) as {
@@ -64,8 +73,12 @@ export class InstalledPortal {
     return new PortalUser(url, token, user.id)
   }
 
-  private async uninstall(): Promise<void> {
+  private async leave(): Promise<void> {
     for (const way of this.ways.values()) await way[Symbol.asyncDispose]()
+  }
+
+  private async uninstall(): Promise<void> {
+    await this.leave()
     await tryHelm('uninstall', 'sac', '-n', this.namespace, '--no-hooks')
     await kubectl('delete', 'namespace', '--ignore-not-found', '--wait=false', this.namespace, this.agents)
   }

@@ -1,24 +1,20 @@
 // Files in a real S3-compatible store, spoken to over plain HTTP as many of them are.
-import { afterAll, test as bunTest, expect } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { randomToken } from '../../src/lib/crypto.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { S3Storage } from '../../src/storage/s3.ts'
+import { given } from './given.ts'
 
-const { S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = process.env
-const test = bunTest.skipIf(!S3_ENDPOINT)
-if (!S3_ENDPOINT)
-  process.stderr.write('\nNot run: the tests of S3. Set S3_ENDPOINT, S3_REGION, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY of an S3-compatible store to run them.\n\n')
 const settings = {
-  endpoint: S3_ENDPOINT,
-  region: S3_REGION ?? 'us-east-1',
-  bucket: S3_BUCKET ?? 'sac',
+  endpoint: given('S3_ENDPOINT'),
+  region: process.env.S3_REGION ?? 'us-east-1',
+  bucket: given('S3_BUCKET'),
   prefix: `test-${randomToken(8)}/`,
-  accessKeyId: S3_ACCESS_KEY_ID ?? '',
-  secretAccessKey: S3_SECRET_ACCESS_KEY ?? '',
+  accessKeyId: given('S3_ACCESS_KEY_ID'),
+  secretAccessKey: given('S3_SECRET_ACCESS_KEY'),
 }
 const storage = new S3Storage(settings)
 afterAll(async () => {
-  if (!S3_ENDPOINT) return
   const keys = await Array.fromAsync(storage.list(''))
   await storage.delete(keys.map(({ key }) => key))
   await storage[Symbol.asyncDispose]()

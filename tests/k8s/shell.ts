@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { given } from './given.ts'
 
 export const CHART = join(import.meta.dir, '..', '..', 'chart')
 const HELM = process.env.HELM_BIN ?? 'helm'
@@ -33,13 +34,6 @@ export const tryHelm = (...args: string[]) => run([HELM, ...args])
 export const kubectl = (...args: string[]) => must([KUBECTL, ...args])
 export const tryKubectl = (args: string[], input?: string) => run([KUBECTL, ...args], input)
 
-/** Image that a suite was given; throws with the way to get one. */
-export function image(name: 'SERVER_IMAGE' | 'SIDECAR_IMAGE' | 'AGENT_IMAGE'): string {
-  const value = process.env[name]
-  if (!value) throw new Error(`${name} is not set: name an image that the cluster has or can pull. \`npm run docker:build\` makes them.`)
-  return value
-}
-
 /** Words for `--set` that put the given images into the chart. */
 export function imageValues(): string[] {
   const words = (prefix: string, value: string | undefined) => {
@@ -48,9 +42,9 @@ export function imageValues(): string[] {
     return ['--set-string', `${prefix}.repository=${value.slice(0, colon)},${prefix}.tag=${value.slice(colon + 1)}`]
   }
   return [
-    ...words('images.server', image('SERVER_IMAGE')),
-    ...words('images.sidecar', image('SIDECAR_IMAGE')),
-    ...words('images.agent', image('AGENT_IMAGE')),
+    ...words('images.server', given('SERVER_IMAGE')),
+    ...words('images.sidecar', given('SIDECAR_IMAGE')),
+    ...words('images.agent', given('AGENT_IMAGE')),
     ...words('postgres.image', process.env.POSTGRES_IMAGE),
     ...words('redis.image', process.env.REDIS_IMAGE),
   ]

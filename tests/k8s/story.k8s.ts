@@ -11,7 +11,7 @@ setDefaultTimeout(240_000)
 let portal: InstalledPortal
 let browser: Browser
 beforeAll(async () => {
-  portal = await InstalledPortal.install('k8s-story', '--set', 'server.replicas=1')
+  portal = await InstalledPortal.givenOr('k8s-story', '--set', 'server.replicas=1')
   const [replica = ''] = await portal.replicas()
   const { port } = new URL(await portal.url(replica))
   // The portal's name leads to the way into the cluster.
