@@ -15,7 +15,9 @@ const FOLDER = join(import.meta.dir, '..', 'tests', 'k8s')
 const ALWAYS: Given[] = ['KUBECONFIG', 'SERVER_IMAGE', 'SIDECAR_IMAGE', 'AGENT_IMAGE']
 
 const wanted = process.argv.slice(2)
-const suites = readdirSync(FOLDER).filter((name) => name.endsWith('.k8s.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))))
+const suites = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.k8s.ts') && (wanted.length === 0 || wanted.some((word) => name.includes(word))))
+  .sort()
 const problems = [...missing(), ...(suites.length > 0 ? [] : [`No suite has a name with ${wanted.join(' or ')}.`])]
 if (problems.length > 0) {
   process.stderr.write(`\nThese tests run on a real Kubernetes cluster, and cannot begin:\n\n${problems.map((line) => `  ${line}`).join('\n')}\n\n`)
