@@ -1,5 +1,6 @@
 // The two applications: what the public listener serves, and what sandboxes may ask of the internal one.
 import { Elysia } from 'elysia'
+import { adminPages } from './admin/pages.ts'
 import { agentPages } from './agents/pages.ts'
 import { agentRoutes } from './agents/routes.ts'
 import type { Context } from './context.ts'
@@ -39,6 +40,7 @@ export function publicApp(context: Context) {
     .use(accountPages(context))
     .use(agentPages(context))
     .use(outputPages(context))
+    .use(adminPages({ ...context, metrics: () => context.runtime.metrics() }))
   checkPolicies(app.routes, PUBLIC_POLICIES)
   return app
 }

@@ -1,6 +1,7 @@
 // The only place that constructs adapters and services, in the order of who needs whom. Owns their lifetimes.
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { Fleet } from './admin/fleet.ts'
 import { type Agent, Agents } from './agents/agents.ts'
 import { Lists } from './agents/lists.ts'
 import type { Bus } from './bus/bus.ts'
@@ -83,6 +84,7 @@ export interface Context {
   listing: Listing
   sessions: Sessions
   statuses: AgentStatuses
+  fleet: Fleet
   runtime: Runtime
   hub: TerminalHub
   tickets: TerminalTickets
@@ -173,6 +175,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     listing: (agent, folder, from) => listOutput(db, agent, folder, from),
     sessions,
     statuses,
+    fleet: new Fleet({ db, runtime }),
     runtime,
     hub,
     tickets: new TerminalTickets(),

@@ -33,6 +33,10 @@ export const PUBLIC_POLICIES: PolicyTable = {
   'GET /api/admin/settings/': 'admin',
   'PUT /api/admin/settings/:key': 'admin',
 
+  'GET /admin/': 'admin',
+  'GET /admin/agents': 'admin',
+  'GET /admin/events': 'admin',
+
   'GET /': 'signed in',
   'GET /agents/new': 'signed in',
   'POST /agents': 'signed in',

@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dir, '..')
 const PORTS = ['runtime', 'storage', 'bus']
 const FEATURES = ['users', 'groups', 'settings', 'agents', 'sessions', 'terminal', 'skills', 'workspace', 'history', 'admin', 'maintenance', 'internal']
 /** Pure functions about a feature's own facts that the pages of another one show, too. */
-const SHARED_FACTS = ['src/workspace/levels.ts', 'src/sessions/steps.ts']
+const SHARED_FACTS = ['src/workspace/levels.ts', 'src/sessions/steps.ts', 'src/agents/words.ts']
 const MOST_LINES = 400
 const LAYERS = ['src', 'views', 'static', 'sidecar'] as const
 const TOOLS = ['scripts', 'tests', 'bench']

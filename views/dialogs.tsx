@@ -71,6 +71,7 @@ const KEYS: [heading: string, rows: [keys: string[], what: string][]][] = [
       [['1', '…', '9'], 'Open an agent'],
       [['g', 'w'], 'Workbench'],
       [['g', 'u'], 'Account'],
+      [['g', 'a'], 'Admin area, for admins'],
       [['n'], 'New agent'],
       [['/'], 'Search'],
       [['Esc'], 'Back to the terminal'],

@@ -3,7 +3,7 @@ import type { Children } from '@kitajs/html'
 import { Icon, IconButton } from './components/icon.tsx'
 import { ConfirmDialog, KeysDialog, Palette, Toasts } from './dialogs.tsx'
 import type { AgentList, PageFrame, Viewer } from './model.ts'
-import { Navigation, type Section } from './navigation.tsx'
+import { Navigation, type Place, type Section } from './navigation.tsx'
 
 // Read once by htmx when it loads. User content must not be able to speak to it (`data-hx-*`), and a live change leaves
 // alone what belongs to the person: what is open, what is unfolded.
@@ -64,19 +64,29 @@ export function Gate({ frame, title, children }: { frame: PageFrame; title: stri
   )
 }
 
-interface ShellProps {
+interface BodyProps {
   frame: PageFrame
+  /** What the tab is called. */
+  tab: string
   title: string
-  viewer: Viewer
-  list: AgentList
-  section: Section
+  /** The left side, drawn beside the page and as the menu of phones. */
+  navigation: (place: Place) => Children
+  navigationLabel: string
   /** The page's own heading is hidden on phones: the top bar then holds it instead of the mark. */
   headingInTopbar?: boolean
   /** Right end of the phone's top bar; the search unless told. */
   corner?: Children
+  /** Address of the page's event stream. */
+  stream: string
+  children: Children
+}
+
+interface ShellProps extends Pick<BodyProps, 'frame' | 'title' | 'headingInTopbar' | 'corner' | 'children'> {
+  viewer: Viewer
+  list: AgentList
+  section: Section
   /** Query of the page's event stream. */
   events?: string
-  children: Children
 }
 
 // Links and forms change the main part only, so that terminals live on beside it. Refused forms are handled in
@@ -84,17 +94,30 @@ interface ShellProps {
 const BOOST = { 'hx-boost:inherited': "target:#main select:#main swap:'outerHTML show:none'" }
 
 /** The signed-in app: navigation and agents on the left, the page on the right. */
-export function Shell({ frame, title, viewer, list, section, headingInTopbar, corner, events = '', children }: ShellProps) {
+export function Shell({ viewer, list, section, events = '', ...page }: ShellProps) {
   const waiting = list.cards.filter((card) => card.state === 'needs-you').length
   return (
-    <Document frame={frame} title={`${waiting > 0 ? `(${waiting}) ` : ''}${title} · SAC`} script="app.js">
+    <AppBody
+      {...page}
+      tab={`${waiting > 0 ? `(${waiting}) ` : ''}${page.title}`}
+      navigation={(place) => <Navigation frame={page.frame} viewer={viewer} list={list} section={section} place={place} />}
+      navigationLabel="Navigation and agents"
+      stream={`/events${events}`}
+    />
+  )
+}
+
+/** A signed-in document: some navigation, the page, and the layers over it. */
+export function AppBody({ frame, tab, title, navigation, navigationLabel, headingInTopbar, corner, stream, children }: BodyProps) {
+  return (
+    <Document frame={frame} title={`${tab} · SAC`} script="app.js">
       <body {...BOOST}>
         <a class="button skip" href="#main">
           Skip to content
         </a>
         <div class="app">
-          <aside class="sidebar" aria-label="Navigation and agents">
-            <Navigation frame={frame} viewer={viewer} list={list} section={section} place="side" />
+          <aside class="sidebar" aria-label={navigationLabel}>
+            {navigation('side') as 'safe'}
           </aside>
           <main class="main" id="main" tabindex="-1" hx-history-elt>
             <header class="topbar">
@@ -116,12 +139,12 @@ export function Shell({ frame, title, viewer, list, section, headingInTopbar, co
               {(corner as 'safe') ?? <IconButton icon="search" label="Search or jump to" more={{ command: 'show-modal', commandfor: 'palette' }} />}
             </header>
             {children as 'safe'}
-            <EventStream query={events} />
+            <EventStream address={stream} />
           </main>
         </div>
         <div id="dock" hidden />
         <dialog class="drawer start sidebar" id="menu" aria-label="Menu" closedby="any">
-          <Navigation frame={frame} viewer={viewer} list={list} section={section} place="menu" />
+          {navigation('menu') as 'safe'}
         </dialog>
         <ConfirmDialog />
         <Palette />
@@ -134,9 +157,9 @@ export function Shell({ frame, title, viewer, list, section, headingInTopbar, co
 }
 
 // One stream per page. It lies inside the main part: another page brings another stream, the old one ends with its page.
-function EventStream({ query }: { query: string }) {
+function EventStream({ address }: { address: string }) {
   const attributes = {
-    'hx-sse:connect': `/events${query}`,
+    'hx-sse:connect': address,
     'hx-trigger': 'load, every 5s',
     'hx-config': 'sse.reconnectMaxDelay:10s',
     'hx-status:4xx': 'swap:none',

@@ -5,13 +5,15 @@ import type { AgentList, PageFrame, Theme, Viewer } from './model.ts'
 
 export type Section = 'workbench' | 'account' | 'agent'
 
+/** Where a navigation is drawn; keeps ids apart. */
+export type Place = 'side' | 'menu'
+
 interface NavigationProps {
   frame: PageFrame
   viewer: Viewer
   list: AgentList
   section: Section
-  /** Keeps ids apart. */
-  place: 'side' | 'menu'
+  place: Place
 }
 
 // `go` is the second key of the shortcut that begins with g.
@@ -38,6 +40,15 @@ export function Navigation({ frame, viewer, list, section, place }: NavigationPr
             <span safe>{page.word}</span>
           </a>
         ))}
+        {viewer.role === 'admin' ? (
+          // A whole page load: the admin area has a left side of its own.
+          <a href="/admin" data-go="a" hx-boost="false">
+            <Icon name="shield" />
+            <span>Admin</span>
+          </a>
+        ) : (
+          ''
+        )}
       </nav>
       <AgentListView list={list} place={place} />
       <AccountMenu viewer={viewer} id={`account-${place}`} />
@@ -45,7 +56,8 @@ export function Navigation({ frame, viewer, list, section, place }: NavigationPr
   )
 }
 
-function AccountMenu({ viewer, id }: { viewer: Viewer; id: string }) {
+/** Who is signed in, with the menu of the account; `leaves` where the account's page has another left side. */
+export function AccountMenu({ viewer, id, leaves = false }: { viewer: Viewer; id: string; leaves?: boolean }) {
   return (
     <>
       <button class="account" type="button" aria-haspopup="menu" popovertarget={id}>
@@ -62,7 +74,7 @@ function AccountMenu({ viewer, id }: { viewer: Viewer; id: string }) {
         <Icon name="chevrons-up-down" small />
       </button>
       <div class="menu" id={id} role="menu" aria-label="Account" popover="auto">
-        <a role="menuitem" href="/account" data-go="u">
+        <a role="menuitem" href="/account" data-go="u" hx-boost={leaves ? 'false' : undefined}>
           <Icon name="user" />
           Account
         </a>

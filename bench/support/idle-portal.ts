@@ -100,6 +100,8 @@ function socketsOf(folder: string, states: SandboxState[]): Runtime {
     list: async () => states,
     state: async (key) => states.find(({ agentId }) => agentId === key.agentId) ?? { ...key, generation: 0, phase: 'absent' },
     usage: async () => undefined,
+    metrics: () => ({ kind: 'here' }),
+    inspect: () => ({ restarts: 0, events: [] }),
     terminal: async ({ agentId }) => ({ kind: 'dtach', socketPath: join(folder, String(agentId)) }),
     watch: () => () => {},
     async [Symbol.asyncDispose]() {},

@@ -2,7 +2,7 @@
 import type { AgentCard, AgentList } from '../../views/model.ts'
 import type { AgentStatus, AgentStatuses } from '../sessions/agent-statuses.ts'
 import type { Settings } from '../settings/settings.ts'
-import { ongoingWord } from './stage.ts'
+import { lineOf } from './words.ts'
 
 /** Builds the list for a user. */
 export class Lists {
@@ -21,25 +21,7 @@ export function cardOf({ agent, session, state, usage }: AgentStatus): AgentCard
     name: agent.name,
     icon: agent.icon,
     state,
-    line: lineOf({ agent, session, state }),
+    line: lineOf({ description: agent.description, session, state }),
     usage: usage && { cpuPercent: usage.cpuPercent, memoryPercent: usage.memoryPercent },
-  }
-}
-
-function lineOf({ agent, session, state }: AgentStatus): string {
-  switch (state) {
-    case 'working':
-    case 'needs-you':
-      return session?.activityDetail ?? (state === 'working' ? 'Working on it' : 'Waits for your answer')
-    case 'running':
-      return 'Waiting at the prompt'
-    case 'idle':
-      return session?.status === 'asleep' ? 'Sleeps until you wake it' : 'Nothing to do for a while'
-    case 'failed':
-      return session?.reason ?? 'It could not start'
-    case 'starting':
-      return ongoingWord(session?.steps ?? [])
-    default:
-      return session?.reason ?? agent.description ?? ''
   }
 }

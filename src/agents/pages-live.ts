@@ -5,6 +5,7 @@ import type { AgentCard, AgentList, OutputLevel, Stage } from '../../views/model
 import { OutputList } from '../../views/workspace/output.tsx'
 import { OutputTrouble } from '../../views/workspace/side-panel.tsx'
 import type { Bus } from '../bus/bus.ts'
+import { partial, Shown } from '../http/shown.ts'
 import { type EventSink, encodeEvent } from '../http/sse.ts'
 import { AppError } from '../lib/errors.ts'
 import { latest } from '../lib/latest.ts'
@@ -16,7 +17,6 @@ import type { Outputs } from '../workspace/outputs.ts'
 import type { Listing } from '../workspace/routes.ts'
 import type { Agents } from './agents.ts'
 import type { Lists } from './lists.ts'
-import { Shown } from './shown.ts'
 import { stageOf } from './stage.ts'
 
 const LIST_EVERY_MS = 5000
@@ -175,8 +175,4 @@ async function drawnBar(card: AgentCard, stage: Stage) {
 
 async function drawnOutput(level: OutputLevel) {
   return { output: await OutputList({ level }) }
-}
-
-function partial(target: string, swap: string, html: string): string {
-  return `<hx-partial hx-target="#${target}" hx-swap="${swap}">${html}</hx-partial>`
 }

@@ -5,21 +5,6 @@ import type { SessionRow, StepRecord } from '../sessions/schema.ts'
 import { percentOf } from '../sessions/steps.ts'
 import type { Agent } from './agents.ts'
 
-const ONGOING: Record<StepRecord['step'], string> = {
-  scheduling: 'Scheduling',
-  image: 'Getting Claude Code',
-  starting: 'Starting the sandbox',
-  restoring: 'Restoring files',
-  skills: 'Syncing skills',
-  terminal: 'Waiting for the terminal',
-}
-
-/** What a start does now, for one line. */
-export function ongoingWord(steps: readonly StepRecord[]): string {
-  const last = steps.at(-1)
-  return last ? ONGOING[last.step] : 'Starting'
-}
-
 const WORDS: Record<StepRecord['step'], string> = {
   scheduling: 'Scheduled',
   image: 'Claude Code ready',

@@ -40,6 +40,8 @@ export interface StartProgress {
   detail?: string
   done?: number
   total?: number
+  /** What `detail` was read from, in the system's own words, for admins. */
+  evidence?: string
 }
 
 export type SandboxPhase = 'absent' | 'starting' | 'ready' | 'failed'
@@ -68,6 +70,32 @@ export interface SandboxUsage {
   memoryPercent: number
 }
 
+/** Something that the system reports about a sandbox, in its own words. */
+export interface SandboxEvent {
+  at: Date
+  /** Of what: the pod, its volume, … */
+  kind: string
+  reason: string
+  message: string
+  isWarning: boolean
+  /** How often it was reported. */
+  count: number
+}
+
+/** What an admin may see of a sandbox beyond its state. Holds nothing of its environment. */
+export interface SandboxDetails {
+  image?: string
+  /** Where it runs. */
+  node?: string
+  /** How often it came back by itself since its last start. */
+  restarts: number
+  /** Newest first, a dozen at most. */
+  events: SandboxEvent[]
+}
+
+/** Whether use can be measured; `evidence` is what the system says. */
+export type Metrics = { kind: 'here' | 'pending' } | { kind: 'missing' | 'forbidden' | 'unreachable'; evidence: string }
+
 /** Where a terminal upstream is dialled; `terminal/upstream.ts` knows how. */
 export type TerminalAddress = { kind: 'dtach'; socketPath: string } | { kind: 'ttyd'; url: string; credential: string }
 
@@ -94,7 +122,11 @@ export interface Runtime {
   /** Every sandbox that exists, from a cache or a cheap scan; used by the reconcile loop. */
   list(): Promise<SandboxState[]>
   state(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxState>
+  /** Never waits for anything that is slow: what is not known yet is undefined, and `metrics` says why. */
   usage(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxUsage | undefined>
+  metrics(): Metrics
+  /** From what is known already; never waits. */
+  inspect(ref: Pick<SandboxRef, 'userId' | 'agentId'>): SandboxDetails
   terminal(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<TerminalAddress>
   /** Calls back when a sandbox ends or changes by itself. Returns the way to unsubscribe. */
   watch(listener: (state: SandboxState) => void): () => void

@@ -52,6 +52,10 @@ export const SAMPLES: Record<string, Sample> = {
   'GET /api/admin/settings/': at('/api/admin/settings'),
   'PUT /api/admin/settings/:key': { path: () => '/api/admin/settings/registration_mode', body: () => ({ value: 'open' }), fine: 200 },
 
+  'GET /admin/': at('/admin', 303),
+  'GET /admin/agents': at('/admin/agents'),
+  'GET /admin/events': at('/admin/events?page=agents'),
+
   'GET /': at('/', 303),
   'GET /agents/new': at('/agents/new'),
   'POST /agents': { path: () => '/agents', body: () => ({ name: '' }), fine: 422 },

@@ -28,6 +28,7 @@ const event = (reason: string, message: string, change: Partial<EventView> = {})
   reason,
   message,
   isWarning: true,
+  count: 1,
   at: 1,
   ...change,
 })

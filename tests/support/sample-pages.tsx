@@ -1,4 +1,6 @@
 // Every page of the portal with sample data, for the gallery and for tests of the views.
+import { AdminAgentsPage } from '../../views/admin/agents.tsx'
+import type { FleetPage, FleetRow } from '../../views/admin/model.ts'
 import { AgentFormPage } from '../../views/agents/form.tsx'
 import { FirstRunPage, WorkbenchPage } from '../../views/agents/workbench.tsx'
 import { ErrorPage } from '../../views/errors.tsx'
@@ -148,6 +150,34 @@ export function refusedForm(words: Words = MIRA): AgentFormModel {
   }
 }
 
+/** One page of everyone's agents. */
+export function fleet(words: Words = MIRA, metrics: FleetPage['metrics'] = 'here'): FleetPage {
+  const row = (id: number, name: string, state: FleetRow['state'], line: string, more: Partial<FleetRow> = {}): FleetRow => ({
+    id,
+    name,
+    icon: 'bot',
+    state,
+    line,
+    owner: { id, displayName: words === MIRA ? 'Lena Okafor' : words.text, username: words.name },
+    restarts: 0,
+    activeAt: minutes(id * 40),
+    ...more,
+  })
+  const image = words === MIRA ? 'registry.example.com/claude-code:2.1.197' : words.path
+  return {
+    rows: [
+      row(1, words.name, 'failed', words.text, { restarts: 11 }),
+      row(2, 'Support triage', 'needs-you', '', { image, usage: metrics === 'here' ? { cpuPercent: 3, memoryPercent: 74 } : undefined }),
+      row(3, 'Data migration', 'working', '', { image, usage: metrics === 'here' ? { cpuPercent: 96, memoryPercent: 47 } : undefined }),
+      row(4, 'Log explorer', 'stopped', 'Stopped by you.', { activeAt: undefined }),
+    ],
+    query: { q: words === MIRA ? '' : words.text, sort: 'state', descending: false },
+    counts: { failed: 1, 'needs-you': 1, working: 1, stopped: 44 },
+    after: 'abc',
+    metrics,
+  }
+}
+
 /** All pages by name. */
 export function samplePages(frame: PageFrame, words: Words = MIRA): Record<string, string | Promise<string>> {
   const shell = { frame, viewer: viewer(words === MIRA ? {} : words), list: agentList(words, 1) }
@@ -194,6 +224,14 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
     'first-run': FirstRunPage({ ...shell, list: { cards: [], limit: 6 }, form: { ...agentForm(), values: { ...agentForm().values, name: '' } } }),
     'agent-new': AgentFormPage({ ...shell, form: agentForm(words) }),
     'agent-edit': AgentFormPage({ ...shell, form: refusedForm(words) }),
+    'admin-agents': AdminAgentsPage({ frame, viewer: { ...shell.viewer, role: 'admin' }, fleet: fleet(words), events: '' }),
+    'admin-agents-unmeasured': AdminAgentsPage({
+      frame,
+      viewer: { ...shell.viewer, role: 'admin' },
+      fleet: { ...fleet(words, 'forbidden'), before: 'x', after: undefined },
+      events: '',
+    }),
+    'admin-agents-none': AdminAgentsPage({ frame, viewer: { ...shell.viewer, role: 'admin' }, fleet: { ...fleet(words), rows: [], counts: {}, after: undefined }, events: '' }),
     account: AccountPage({ ...shell, logins, errors: words === MIRA ? {} : { current_password: words.text }, done: 'Your appearance is saved.' }),
     ...Object.fromEntries(workbenches),
     'workbench-no-output': WorkbenchPage({

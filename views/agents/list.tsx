@@ -1,5 +1,6 @@
 // The agents on the left of every page; the same view draws the page and its live changes.
 import { Icon, State } from '../components/icon.tsx'
+import { UsageMeter } from '../components/meter.tsx'
 import { quoted } from '../components/text.ts'
 import type { AgentCard, AgentList } from '../model.ts'
 
@@ -54,23 +55,12 @@ export function AgentRow({ card, current }: { card: AgentCard; current: boolean 
       </span>
       {card.usage ? (
         <span class="usage-pair">
-          <Meter word="CPU" label="CPU" percent={card.usage.cpuPercent} />
-          <Meter word="Mem" label="Memory" percent={card.usage.memoryPercent} />
+          <UsageMeter word="CPU" label="CPU" percent={card.usage.cpuPercent} />
+          <UsageMeter word="Mem" label="Memory" percent={card.usage.memoryPercent} />
         </span>
       ) : (
         ''
       )}
     </a>
-  )
-}
-
-function Meter({ word, label, percent }: { word: 'CPU' | 'Mem'; label: string; percent: number }) {
-  const value = Math.max(0, Math.min(100, Math.round(percent)))
-  return (
-    <span class="usage">
-      <span>{word}</span>
-      <meter class="meter" min={0} max={100} low={70} high={90} optimum={0} value={value} aria-label={`${label} ${value} %`} />
-      <span safe>{`${value}%`}</span>
-    </span>
   )
 }

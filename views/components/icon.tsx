@@ -22,6 +22,11 @@ const STATES: Record<AgentState, { word: string; icon: string }> = {
   failed: { word: 'Failed', icon: 'triangle-alert' },
 }
 
+/** The word of a state. */
+export function stateWord(state: AgentState): string {
+  return STATES[state].word
+}
+
 /** A state as icon and word; colour comes third. `id` only where a live change must find it. */
 export function State({ state, chip, id }: { state: AgentState; chip?: boolean; id?: string }) {
   return (

@@ -3,14 +3,14 @@ import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
 import { claimName, objectName, podHost, type SandboxKey, TERMINAL_PORT } from '../names.ts'
-import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import type { Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
 import { ApiRefusal, ApiUnreachable, KubeClient, PATHS } from './client.ts'
 import { TerminalCredentials } from './credentials.ts'
 import { LostPods } from './lost-pods.ts'
 import { AgentObjects } from './objects-of-agent.ts'
-import { isUp, progressOf, stateOf } from './observed.ts'
+import { detailsOf, isUp, progressOf, stateOf } from './observed.ts'
 import { PortForwards } from './port-forward.ts'
 import { missingPrerequisite } from './prerequisites.ts'
 import { ClusterUsage } from './usage.ts'
@@ -115,10 +115,10 @@ export class KubernetesRuntime implements Runtime {
         const { news, trouble } = progressOf(record, ref.generation, since)
         if (trouble && trouble.raw !== raw) this.options.logger.warn('a sandbox has to wait', { agentId: ref.agentId, words: trouble.words, evidence: trouble.raw })
         raw = trouble?.raw ?? raw
-        if (trouble?.final) throw new AppError('unavailable', 'sandbox_failed', trouble.words)
         const text = JSON.stringify(news)
         if (text !== told) progress(news)
         told = text
+        if (trouble?.final) throw new AppError('unavailable', 'sandbox_failed', trouble.words)
         return undefined
       },
       signal,
@@ -150,6 +150,14 @@ export class KubernetesRuntime implements Runtime {
   async usage(key: SandboxKey): Promise<SandboxUsage | undefined> {
     const { set } = this.cache.record(key)
     return set ? this.meter.of(key, set) : undefined
+  }
+
+  metrics(): Metrics {
+    return this.meter.metrics
+  }
+
+  inspect(key: SandboxKey): SandboxDetails {
+    return detailsOf(this.cache.record(key))
   }
 
   /**

@@ -8,6 +8,8 @@ export interface SetView {
   uid: string
   generation: number
   replicas: number
+  /** Of the container that holds the CLI. */
+  image?: string
   cpuLimit: number
   memoryLimitBytes: number
   /** Whether its files outlive its pod. */
@@ -34,6 +36,8 @@ export interface PodView {
   phase: string
   reason: string
   message: string
+  image?: string
+  node?: string
   ip?: string
   isScheduled: boolean
   /** What keeps it from a node. */
@@ -55,6 +59,8 @@ export interface EventView {
   message: string
   isWarning: boolean
   at: number
+  /** How often it was reported. */
+  count: number
 }
 
 interface RawContainer {
@@ -69,9 +75,14 @@ interface RawState {
   terminated?: { reason?: string; message?: string; exitCode?: number }
 }
 export interface RawSet extends ApiObject {
-  spec: { replicas?: number; volumeClaimTemplates?: unknown[]; template: { spec: { containers: { name: string; resources?: { limits?: Record<string, string> } }[] } } }
+  spec: {
+    replicas?: number
+    volumeClaimTemplates?: unknown[]
+    template: { spec: { containers: { name: string; image?: string; resources?: { limits?: Record<string, string> } }[] } }
+  }
 }
 export interface RawPod extends ApiObject {
+  spec?: { nodeName?: string; containers?: { name: string; image?: string }[] }
   status?: {
     phase?: string
     reason?: string
@@ -88,7 +99,8 @@ export interface RawEvent extends ApiObject {
   message?: string
   lastTimestamp?: string | null
   eventTime?: string | null
-  series?: { lastObservedTime?: string }
+  count?: number
+  series?: { lastObservedTime?: string; count?: number }
 }
 
 const LONGEST_MESSAGE = 1000
@@ -97,11 +109,13 @@ type Meta = { uid?: string; annotations?: Record<string, string>; deletionTimest
 
 export function setView({ metadata, spec }: RawSet): SetView {
   const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
-  const limits = spec.template.spec.containers.find(({ name }) => name === AGENT_CONTAINER)?.resources?.limits ?? {}
+  const container = spec.template.spec.containers.find(({ name }) => name === AGENT_CONTAINER)
+  const limits = container?.resources?.limits ?? {}
   return {
     uid,
     generation: Number(annotations[GENERATION] ?? 0),
     replicas: spec.replicas ?? 1,
+    image: container?.image,
     cpuLimit: coresOf(limits.cpu ?? '0'),
     memoryLimitBytes: bytesOf(limits.memory ?? '0'),
     keepsFiles: (spec.volumeClaimTemplates?.length ?? 0) > 0,
@@ -109,7 +123,7 @@ export function setView({ metadata, spec }: RawSet): SetView {
   }
 }
 
-export function podView({ metadata, status = {} }: RawPod): PodView {
+export function podView({ metadata, spec, status = {} }: RawPod): PodView {
   const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
   const condition = (type: string) => status.conditions?.find((found) => found.type === type)
   const scheduled = condition('PodScheduled')
@@ -122,6 +136,8 @@ export function podView({ metadata, status = {} }: RawPod): PodView {
     phase: status.phase ?? 'Pending',
     reason: status.reason ?? '',
     message: cut(status.message),
+    image: spec?.containers?.find(({ name }) => name === AGENT_CONTAINER)?.image,
+    node: spec?.nodeName,
     ip: status.podIP,
     isScheduled: scheduled?.status === 'True',
     unschedulable: scheduled?.status === 'False' ? cut(scheduled.message) : undefined,
@@ -132,7 +148,7 @@ export function podView({ metadata, status = {} }: RawPod): PodView {
   }
 }
 
-export function eventView({ metadata, involvedObject, type, reason, message, lastTimestamp, eventTime, series }: RawEvent): EventView {
+export function eventView({ metadata, involvedObject, type, reason, message, lastTimestamp, eventTime, count, series }: RawEvent): EventView {
   const meta = metadata as Meta
   return {
     uid: meta.uid ?? metadata.name,
@@ -141,6 +157,7 @@ export function eventView({ metadata, involvedObject, type, reason, message, las
     reason: reason ?? '',
     message: cut(message),
     isWarning: type === 'Warning',
+    count: series?.count ?? count ?? 1,
     at: Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? meta.creationTimestamp ?? '') || 0,
   }
 }

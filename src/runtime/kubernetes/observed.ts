@@ -1,5 +1,5 @@
 // From what the cluster shows of a sandbox to what the portal says about it. Pure.
-import type { SandboxState, StartProgress } from '../runtime.ts'
+import type { SandboxDetails, SandboxState, StartProgress } from '../runtime.ts'
 import type { SandboxRecord } from './cache.ts'
 import { type Diagnosis, diagnose, warningOf, whyEnded } from './diagnosis.ts'
 
@@ -29,9 +29,19 @@ export function progressOf(seen: SandboxRecord, generation: number, since = 0): 
   if (set?.generation !== generation) return { news: { step: 'scheduling' } }
   if (pod && pod.generation !== generation) return { news: { step: 'scheduling', detail: 'The sandbox before it ends first' } }
   const trouble = diagnose(record)
-  const told = (news: StartProgress) => ({ news: trouble ? { ...news, detail: trouble.words } : news, trouble })
+  const told = (news: StartProgress) => ({ news: trouble ? { ...news, detail: trouble.words, evidence: trouble.raw } : news, trouble })
   if (!pod?.isScheduled) return told({ step: 'scheduling' })
   const last = events.findLast(({ objectUid, reason }) => objectUid === pod.uid && (reason === 'Pulling' || reason === 'Pulled'))
   if (last?.reason === 'Pulling' || /Image|ErrImage/.test(pod.agent?.reason ?? '')) return told({ step: 'image', detail: 'The node fetches the image' })
   return told({ step: 'starting', detail: pod.agent?.state === 'running' ? undefined : 'The node prepares volume and containers' })
+}
+
+/** What an admin sees of a sandbox. */
+export function detailsOf({ set, pod, events }: SandboxRecord): SandboxDetails {
+  return {
+    image: pod?.image ?? set?.image,
+    node: pod?.node,
+    restarts: pod?.agent?.restarts ?? 0,
+    events: events.toReversed().map(({ at, kind, reason, message, isWarning, count }) => ({ at: new Date(at), kind, reason, message, isWarning, count })),
+  }
 }

@@ -1,7 +1,7 @@
 // CPU and memory of all sandboxes from the cluster's metrics, in one call for everybody who asks.
 import type { Logger } from '../../lib/logger.ts'
 import { AGENT_CONTAINER, keyOfName, objectName, SANDBOX_SELECTOR, type SandboxKey } from '../names.ts'
-import type { SandboxUsage } from '../runtime.ts'
+import type { Metrics, SandboxUsage } from '../runtime.ts'
 import { ApiRefusal, type KubeClient, PATHS } from './client.ts'
 import { bytesOf, coresOf } from './quantities.ts'
 
@@ -15,27 +15,39 @@ interface PodMetrics {
   containers: { name: string; usage: { cpu: string; memory: string } }[]
 }
 
-/** Reads metrics when asked, at most every ten seconds; a cluster without metrics is asked once a minute. */
+/**
+ * Reads metrics when asked, at most every ten seconds; a cluster without metrics is asked once a minute. Nobody waits for a
+ * reading: who asks gets the last one, so that slow metrics never hold up a page.
+ */
 export class ClusterUsage {
   private readonly known = new Map<string, { cores: number; bytes: number }>()
+  private found: Metrics = { kind: 'pending' }
   private readAt = Number.NEGATIVE_INFINITY
   private nextRead = Number.NEGATIVE_INFINITY
-  private reading?: Promise<void>
+  private isReading = false
 
   constructor(private readonly deps: { client: KubeClient; namespace: string; logger: Logger }) {}
 
-  /** What a sandbox uses of its limits; undefined without metrics. */
-  async of(key: SandboxKey, limits: { cpuLimit: number; memoryLimitBytes: number }): Promise<SandboxUsage | undefined> {
-    if (performance.now() >= this.nextRead) {
-      this.reading ??= this.read().finally(() => {
-        this.reading = undefined
-      })
-      await this.reading
-    }
+  /** Whether the cluster gives metrics, as far as was found out. */
+  get metrics(): Metrics {
+    this.look()
+    return this.found
+  }
+
+  /** What a sandbox uses of its limits; undefined without metrics, and until it was measured. */
+  of(key: SandboxKey, limits: { cpuLimit: number; memoryLimitBytes: number }): SandboxUsage | undefined {
+    this.look()
     const used = performance.now() - this.readAt < OUTDATED_MS ? this.known.get(objectName(key)) : undefined
     if (!used) return undefined
-    const percent = (part: number, whole: number) => (whole > 0 ? Math.min(100, Math.round((part / whole) * 100)) : 0)
     return { cpuPercent: percent(used.cores, limits.cpuLimit), memoryBytes: used.bytes, memoryPercent: percent(used.bytes, limits.memoryLimitBytes) }
+  }
+
+  private look(): void {
+    if (this.isReading || performance.now() < this.nextRead) return
+    this.isReading = true
+    void this.read().finally(() => {
+      this.isReading = false
+    })
   }
 
   private async read(): Promise<void> {
@@ -50,9 +62,24 @@ export class ClusterUsage {
         if (key && usage) this.known.set(objectName(key), { cores: coresOf(usage.cpu), bytes: bytesOf(usage.memory) })
       }
       this.readAt = performance.now()
+      this.found = { kind: 'here' }
     } catch (error) {
-      if (error instanceof ApiRefusal) this.nextRead = performance.now() + WITHOUT_METRICS_MS
-      logger.debug('the cluster gives no metrics', { error })
+      const before = this.found.kind
+      this.found = whyWithout(error)
+      if (this.found.kind !== 'unreachable') this.nextRead = performance.now() + WITHOUT_METRICS_MS
+      if (this.found.kind !== before) logger.info('the cluster gives no metrics', { kind: this.found.kind, error })
     }
   }
+}
+
+// Where the aggregated API's own server is away, its proxy answers 503; where nothing is registered, 404.
+function whyWithout(error: unknown): Metrics {
+  const evidence = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof ApiRefusal)) return { kind: 'unreachable', evidence }
+  if (error.status === 404) return { kind: 'missing', evidence }
+  return { kind: error.status === 401 || error.status === 403 ? 'forbidden' : 'unreachable', evidence }
+}
+
+function percent(part: number, whole: number): number {
+  return whole > 0 ? Math.min(100, Math.round((part / whole) * 100)) : 0
 }

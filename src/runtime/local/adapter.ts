@@ -5,7 +5,7 @@ import { sha256Hex } from '../../lib/crypto.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { Turns } from '../../lib/turns.ts'
-import type { Runtime, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import type { Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import { agentFiles } from './agent-files.ts'
 import { ClaudeCli } from './cli.ts'
 import { asDiskFull, removeTree } from './disk.ts'
@@ -143,6 +143,15 @@ export class LocalRuntime implements Runtime {
   async usage(key: Key): Promise<SandboxUsage | undefined> {
     const note = readNote(foldersOf(this.sandboxes, key))
     return note && isAlive(note) ? this.meter.read(note, this.limitsOf(key)) : undefined
+  }
+
+  metrics(): Metrics {
+    return { kind: 'here' }
+  }
+
+  /** Nobody but us looks after processes of this machine: there is no image, and nothing is reported. */
+  inspect(): SandboxDetails {
+    return { restarts: 0, events: [] }
   }
 
   async terminal(key: Key): Promise<TerminalAddress> {

@@ -7,6 +7,11 @@ const MAX_LENGTH = 600
 /** Wire form of the marks; fits a query and the `id` of an event. */
 export const SHOWN_PATTERN = `^[\\w.~-]{0,${MAX_LENGTH}}$`
 
+/** News of one part of a page, by the id of its element; a stream's event may hold several. */
+export function partial(target: string, swap: string, html: string): string {
+  return `<hx-partial hx-target="#${target}" hx-swap="${swap}">${html}</hx-partial>`
+}
+
 /** Marks of the parts that a page shows. A part without a mark is unknown: it differs from anything. */
 export class Shown {
   private constructor(private readonly marks: Map<string, string>) {}
