@@ -32,6 +32,7 @@ const runtime = new KubernetesRuntime({
   access: { server: api, credentials: async () => ({ tls: {}, headers: {} }) },
   settings: { namespace: NAMESPACE, agentImage: 'a:1', sidecarImage: 's:1', pullPolicy: 'IfNotPresent', pullSecrets: [], volume: { kind: 'pvc', size: '10Gi' }, egress: 'model' },
   terminals: 'direct',
+  clusterDomain: 'cluster.local',
   volumeGraceMs: 0,
   secretKeys: ['0'.repeat(64)],
   logger: silentLogger,

@@ -4,7 +4,8 @@ import { silentLogger } from '../src/lib/logger.ts'
 import { until } from '../src/lib/until.ts'
 import { kubeconfigAccess } from '../src/runtime/kubernetes/access.ts'
 import { KubernetesRuntime } from '../src/runtime/kubernetes/adapter.ts'
-import { KubeClient } from '../src/runtime/kubernetes/client.ts'
+import { type ApiObject, KubeClient, PATHS } from '../src/runtime/kubernetes/client.ts'
+import { resolveBy } from '../src/runtime/kubernetes/pod-address.ts'
 import type { SandboxSpec } from '../src/runtime/runtime.ts'
 import { openUpstream } from '../src/terminal/open.ts'
 import { limits, quantile, table } from './support/report.ts'
@@ -30,10 +31,14 @@ async function measure(kubeconfig: string, sidecarImage: string, agentImage: str
   const client = new KubeClient(access)
   const namespace = `bench-${Math.random().toString(36).slice(2, 8)}`
   await client.apply('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } } as never)
+  const { spec } = await client.get<ApiObject & { spec: { clusterIP: string } }>(`${PATHS.services('kube-system')}/kube-dns`)
   const runtime = new KubernetesRuntime({
     access,
     settings: { namespace, agentImage, sidecarImage, pullPolicy: 'IfNotPresent', pullSecrets: [], volume: { kind: 'pvc', size: '1Gi' }, egress: 'internet' },
     terminals: K8S_TERMINALS === 'portforward' ? 'portforward' : 'direct',
+    clusterDomain: 'cluster.local',
+    // The cluster's own DNS with its caches, as the portal's pods ask it.
+    resolve: resolveBy([spec.clusterIP]),
     volumeGraceMs: 0,
     secretKeys: ['0'.repeat(64)],
     logger: silentLogger,

@@ -49,6 +49,8 @@ export interface ClusterConfig extends ClusterSettings {
   kubeconfig?: string
   volumeGraceMs: number
   terminals: 'direct' | 'portforward'
+  /** Domain of the cluster's own names. */
+  clusterDomain: string
 }
 
 /** A bad environment; the message names the variable and says what it wants. */
@@ -242,6 +244,7 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
     runtimeClass: matching('AGENT_RUNTIME_CLASS', OBJECT_NAME, 'the name of a runtime class'),
     egress: oneOf('AGENT_EGRESS', ['none', 'model', 'internet'] as const, 'model'),
     closedAddress: matching('AGENT_CLOSED_ADDRESS', /^[\w.:[\]-]+:\d{1,5}$/, 'an address like sac.sac.svc.cluster.local:80'),
+    clusterDomain: matching('CLUSTER_DOMAIN', OBJECT_NAME, 'a domain like cluster.local') ?? 'cluster.local',
     terminals: oneOf('K8S_TERMINALS', ['direct', 'portforward'] as const, kubeconfig ? 'portforward' : 'direct'),
   }
 }

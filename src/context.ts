@@ -228,9 +228,9 @@ async function runtimeOf(config: Config, { logger, secretKeys, internalUrl }: { 
   return new LocalRuntime({ dataDir: config.dataDir, claudeBin, installEnvironment, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
 }
 
-async function clusterRuntime({ api, kubeconfig, terminals, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {
+async function clusterRuntime({ api, kubeconfig, terminals, clusterDomain, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {
   const access = api ? await podAccess(api.host, api.port) : await kubeconfigAccess(kubeconfig ?? '')
-  return new KubernetesRuntime({ access, settings, terminals, volumeGraceMs, secretKeys, logger })
+  return new KubernetesRuntime({ access, settings, terminals, clusterDomain, volumeGraceMs, secretKeys, logger })
 }
 
 /** The compiled sidecar: configured, beside the compiled server, or built in the source tree. */

@@ -27,6 +27,7 @@
 - { name: METRICS_PORT, value: "9090" }
 {{- end }}
 - { name: K8S_NAMESPACE, value: {{ include "sac.agentsNamespace" . }} }
+- { name: CLUSTER_DOMAIN, value: {{ .Values.clusterDomain }} }
 - { name: DOCKER_IMAGE, value: {{ include "sac.ourImage" (dict "root" . "image" .Values.images.agent) | quote }} }
 - { name: SIDECAR_IMAGE, value: {{ include "sac.ourImage" (dict "root" . "image" .Values.images.sidecar) | quote }} }
 - { name: AGENT_IMAGE_PULL_POLICY, value: {{ .Values.images.pullPolicy }} }

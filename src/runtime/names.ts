@@ -37,8 +37,8 @@ export function claimName(key: SandboxKey): string {
 }
 
 /** The pod's name in the cluster's DNS, the same for every start. */
-export function podHost(key: SandboxKey, namespace: string): string {
-  return `${podName(key)}.${objectName(key)}.${namespace}.svc.cluster.local`
+export function podHost(key: SandboxKey, namespace: string, clusterDomain: string): string {
+  return `${podName(key)}.${objectName(key)}.${namespace}.svc.${clusterDomain}`
 }
 
 /** Labels that select exactly one agent's pod. */

@@ -2,6 +2,7 @@
 import type { Agent, Agents } from '../agents/agents.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
+import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
 import type { Runtime, SandboxSpec, SandboxState, StartProgress } from '../runtime/runtime.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -168,12 +169,4 @@ class StepWriter {
   private elapsed(): number {
     return Date.now() - this.session.startedAt.getTime()
   }
-}
-
-function raced<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    if (signal.aborted) reject(signal.reason)
-    work.then(resolve, reject)
-  })
 }

@@ -44,7 +44,7 @@ export class TestNamespace {
   }
 
   runtime(change: Partial<ClusterSettings> = {}, options: Partial<KubernetesRuntimeOptions> = {}): KubernetesRuntime {
-    const base = { access: this.access, terminals: 'portforward' as const, volumeGraceMs: 3_600_000, secretKeys: SECRET_KEYS, logger: silentLogger }
+    const base = { access: this.access, terminals: 'portforward' as const, clusterDomain: 'cluster.local', volumeGraceMs: 3_600_000, secretKeys: SECRET_KEYS, logger: silentLogger }
     return new KubernetesRuntime({ ...base, settings: this.settings(change), ...options })
   }
 

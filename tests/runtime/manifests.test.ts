@@ -253,5 +253,5 @@ test('names lead to their agent and back, and nothing else does', () => {
   for (const name of ['claude-code-7-42', podName(key), claimName(key)]) expect(keyOfName(name)).toEqual(key)
   for (const name of ['claude-code-7', 'claude-code-07-42', 'claude-code-7-42-1', 'claude-code-7-42-0-x', 'x-claude-code-7-42', 'claude-code-a-b', ''])
     expect(keyOfName(name)).toBeUndefined()
-  expect(podHost(key, 'sac-agents')).toBe('claude-code-7-42-0.claude-code-7-42.sac-agents.svc.cluster.local')
+  expect(podHost(key, 'sac-agents', 'cluster.local')).toBe('claude-code-7-42-0.claude-code-7-42.sac-agents.svc.cluster.local')
 })

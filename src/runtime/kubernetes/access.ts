@@ -1,5 +1,5 @@
 // How this process reaches the cluster's API: as a pod by its service account, or from outside by a kubeconfig.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { OperatorError } from '../../lib/errors.ts'
 
 /** What Bun's fetch and WebSocket take as `tls`. */
@@ -19,24 +19,44 @@ export interface ClusterAccess {
 }
 
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
-const TOKEN_AGE_MS = 60_000
+/** For so long a program that fetches tokens is waited for before another one is begun beside it. */
+const FETCH_PATIENCE_MS = 60_000
 
-/** Access with the pod's service account. `folder` is where it is mounted. */
+/** Access with the pod's service account. `folder` is where it is mounted; what is renewed there counts from the next call on. */
 export async function podAccess(host: string, port: string, folder = ACCOUNT): Promise<ClusterAccess> {
-  const read = (name: string) =>
-    readFile(`${folder}/${name}`, 'utf8').catch((cause: unknown) => {
-      throw new OperatorError(`The pod has no service account (${folder}/${name} cannot be read). Set automountServiceAccountToken, or KUBECONFIG_PATH outside of a cluster.`, {
+  const file = (name: string) =>
+    new RenewedFile(`${folder}/${name}`, (cause) => {
+      return new OperatorError(`The pod has no service account (${folder}/${name} cannot be read). Set automountServiceAccountToken, or KUBECONFIG_PATH outside of a cluster.`, {
         cause,
       })
     })
-  const ca = await read('ca.crt')
-  let known = { token: await read('token'), readAt: performance.now() }
-  return {
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    async credentials() {
-      if (performance.now() - known.readAt > TOKEN_AGE_MS) known = { token: await read('token'), readAt: performance.now() }
-      return { tls: { ca }, headers: { authorization: `Bearer ${known.token.trim()}` } }
-    },
+  const [authority, token] = [file('ca.crt'), file('token')]
+  const credentials = async () => {
+    const [ca, bearer] = await Promise.all([authority.text(), token.text()])
+    return { tls: { ca }, headers: { authorization: `Bearer ${bearer.trim()}` } }
+  }
+  await credentials()
+  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, credentials }
+}
+
+/** A small file that others put another version in place of; it is read again when it is another one. */
+class RenewedFile {
+  private known?: { version: string; text: string }
+
+  constructor(
+    private readonly path: string,
+    private readonly unreadable: (cause: unknown) => Error,
+  ) {}
+
+  async text(): Promise<string> {
+    const version = await this.version()
+    if (this.known?.version !== version) this.known = { version, text: await readFile(this.path, 'utf8').catch((cause: unknown) => Promise.reject(this.unreadable(cause))) }
+    return this.known.text
+  }
+
+  private async version(): Promise<string> {
+    const { dev, ino, size, mtimeMs } = await stat(this.path).catch((cause: unknown) => Promise.reject(this.unreadable(cause)))
+    return `${dev}:${ino}:${size}:${mtimeMs}`
   }
 }
 
@@ -52,16 +72,30 @@ export async function kubeconfigAccess(path: string): Promise<ClusterAccess> {
   }
   const server = config.getCurrentCluster()?.server
   if (!server) throw new OperatorError(`KUBECONFIG_PATH (${path}) has no current context with a cluster. Choose one with \`kubectl config use-context\`.`)
-  return {
-    server: server.replace(/\/+$/, ''),
-    async credentials() {
-      // Its own transport is lost on Bun; what it knows about the cluster is not.
-      const options: Parameters<typeof config.applyToHTTPSOptions>[0] = {}
-      await config.applyToHTTPSOptions(options)
-      const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options as Record<string, never>
-      const tls = Object.fromEntries(Object.entries({ ca, cert, key, passphrase, rejectUnauthorized, serverName: servername }).filter(([, value]) => value !== undefined))
-      const basic: Record<string, string> = options.auth ? { authorization: `Basic ${btoa(options.auth)}` } : {}
-      return { tls: tls as ClientTls, headers: { ...(options.headers as Record<string, string> | undefined), ...basic } }
-    },
+  const fetched = async () => {
+    // Its own transport is lost on Bun; what it knows about the cluster is not.
+    const options: Parameters<typeof config.applyToHTTPSOptions>[0] = {}
+    await config.applyToHTTPSOptions(options)
+    const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options as Record<string, never>
+    const tls = Object.fromEntries(Object.entries({ ca, cert, key, passphrase, rejectUnauthorized, serverName: servername }).filter(([, value]) => value !== undefined))
+    const basic: Record<string, string> = options.auth ? { authorization: `Basic ${btoa(options.auth)}` } : {}
+    return { tls: tls as ClientTls, headers: { ...(options.headers as Record<string, string> | undefined), ...basic } }
+  }
+  return { server: server.replace(/\/+$/, ''), credentials: shared(fetched) }
+}
+
+/** One run of `work` serves all who ask meanwhile: a program that hangs must not be begun with each call. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: { result: Promise<T>; since: number } | undefined
+  return () => {
+    if (!running || performance.now() - running.since > FETCH_PATIENCE_MS) {
+      const run = { result: work(), since: performance.now() }
+      const end = () => {
+        if (running === run) running = undefined
+      }
+      run.result.then(end, end)
+      running = run
+    }
+    return running.result
   }
 }

@@ -2,7 +2,7 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
-import { claimName, objectName, podHost, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import { claimName, objectName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
 import type { Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
@@ -11,6 +11,7 @@ import { TerminalCredentials } from './credentials.ts'
 import { LostPods } from './lost-pods.ts'
 import { AgentObjects } from './objects-of-agent.ts'
 import { detailsOf, isUp, progressOf, stateOf } from './observed.ts'
+import { PodAddresses, type Resolve } from './pod-address.ts'
 import { PortForwards } from './port-forward.ts'
 import { missingPrerequisite } from './prerequisites.ts'
 import { ClusterUsage } from './usage.ts'
@@ -21,6 +22,10 @@ export interface KubernetesRuntimeOptions {
   settings: ClusterSettings
   /** How terminals are dialled: straight to the pod, or from outside through the cluster's API. */
   terminals: 'direct' | 'portforward'
+  /** Domain of the cluster's own names. */
+  clusterDomain: string
+  /** Asks the cluster's DNS; the system's name servers unless given. */
+  resolve?: Resolve
   /** How long the volume of a deleted agent is kept. */
   volumeGraceMs: number
   /** The installation's secret keys. */
@@ -35,8 +40,6 @@ const RETRY_MS = 500
 const LONGEST_RETRY_MS = 5000
 const LOOK_EVERY_MS = 10_000
 const SWEEP_EVERY_MS = 10 * 60_000
-/** A view that has been out of touch for this long may show a pod that has moved. */
-const OUT_OF_TOUCH_MS = 3000
 
 /** Runs sandboxes in a cluster. */
 export class KubernetesRuntime implements Runtime {
@@ -49,6 +52,7 @@ export class KubernetesRuntime implements Runtime {
   private readonly meter: ClusterUsage
   private readonly volumes: ReleasedVolumes
   private readonly forwards: PortForwards
+  private readonly addresses: PodAddresses
   private readonly listeners = new Set<(state: SandboxState) => void>()
   private readonly told = new Map<string, string>()
   private readonly clocks: ReturnType<typeof setInterval>[]
@@ -69,6 +73,7 @@ export class KubernetesRuntime implements Runtime {
     const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set !== undefined && claimName(key) === claim)
     this.volumes = new ReleasedVolumes({ ...deps, graceMs, inUse })
     this.forwards = new PortForwards(deps)
+    this.addresses = new PodAddresses({ namespace, clusterDomain: options.clusterDomain, resolve: options.resolve })
     const lost = new LostPods({ ...deps, cache: this.cache })
     this.cache.onChange((key) => this.tell(key))
     this.clocks = [setInterval(() => void lost.free(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
@@ -161,18 +166,23 @@ export class KubernetesRuntime implements Runtime {
   }
 
   /**
-   * The pod's address is looked up for each dial and kept nowhere: from the watch, which knows of a move before any DNS
-   * cache does; by its stable DNS name while the watch is out of touch. ttyd refuses whoever does not bring this start's credential.
+   * The pod is found by its stable DNS name at each dial, and only while it is up; no address is kept. ttyd refuses whoever
+   * does not bring this start's credential.
    */
   async terminal(key: SandboxKey): Promise<TerminalAddress> {
-    const { namespace } = this.options.settings
-    const record = this.cache.record(key)
-    const { pod } = record
-    const credential = pod && this.credentials.of({ ...key, generation: pod.generation }, pod.credentialKey)
-    if (!pod?.ip || !isUp(record)) throw new AppError('unavailable', 'not_running', 'This agent does not run. Start it first.')
+    const up = () => {
+      const record = this.cache.record(key)
+      return isUp(record) ? record.pod : undefined
+    }
+    const pod = up()
+    if (!pod) throw new AppError('unavailable', 'not_running', 'This agent does not run. Start it first.')
+    const credential = this.credentials.of({ ...key, generation: pod.generation }, pod.credentialKey)
     if (!credential) throw new AppError('unavailable', 'credential_unknown', 'The key of this agent’s terminal is not among SECRET_KEYS any more. Restart the agent.')
     if (this.options.terminals === 'portforward') return { kind: 'ttyd', url: `ws://127.0.0.1:${this.forwards.port(key)}/ws`, credential }
-    const host = this.cache.staleMs > OUT_OF_TOUCH_MS ? podHost(key, namespace) : pod.ip.includes(':') ? `[${pod.ip}]` : pod.ip
+    const host = await this.addresses.find(key, () => {
+      const ip = up()?.ip
+      return ip === undefined ? undefined : { ip, isLive: this.cache.staleMs === 0 }
+    })
     return { kind: 'ttyd', url: `ws://${host}:${TERMINAL_PORT}/ws`, credential }
   }
 

@@ -1,4 +1,5 @@
 // The cluster's API over Bun's fetch: typed verbs, each with a deadline, and watches as streams of lines.
+import { raced } from '../../lib/raced.ts'
 import type { ClusterAccess } from './access.ts'
 
 const DEADLINE_MS = 5000
@@ -6,7 +7,7 @@ const DEADLINE_MS = 5000
 const PAGE = 100
 const FIELD_MANAGER = 'sac'
 /** A watch on which nothing is heard for this long is asked for again: its other end may be lost. */
-const SILENT_MS = 30_000
+const SILENT_MS = 15_000
 // An object has at most 1.5 MiB in a cluster's store.
 const MAX_LINE_CHARS = 4 * 1024 * 1024
 
@@ -63,9 +64,22 @@ export interface WatchEvent<T> {
 
 type Query = Record<string, string | number | boolean | undefined>
 
+/** How long the API is waited for. */
+export interface ApiLimits {
+  /** For the whole of a call, what is presented included, and for a watch to begin. */
+  callMs: number
+  /** For the next sign of life of a watch. */
+  silentMs: number
+}
+
+const LIMITS: ApiLimits = { callMs: DEADLINE_MS, silentMs: SILENT_MS }
+
 /** Speaks to one API server. Calls throw ApiRefusal or ApiUnreachable. */
 export class KubeClient {
-  constructor(private readonly access: ClusterAccess) {}
+  constructor(
+    private readonly access: ClusterAccess,
+    private readonly limits = LIMITS,
+  ) {}
 
   get<T = ApiObject>(path: string, query: Query = {}): Promise<T> {
     return this.ask<T>('GET', path, { query })
@@ -102,17 +116,18 @@ export class KubeClient {
 
   /** Changes of a collection from a version on; `opened` is called when the API has agreed. Ends when the server ends it, throws when it is silent (WatchSilent) or broken. */
   async *watch<T>(path: string, query: Query, signal: AbortSignal, opened: () => void): AsyncGenerator<WatchEvent<T>> {
+    const { callMs, silentMs } = this.limits
     const silence = new AbortController()
-    let clock: ReturnType<typeof setTimeout> | undefined
+    let clock = setTimeout(() => silence.abort(new ApiUnreachable('the watch did not begin in time')), callMs)
     const heard = () => {
       clearTimeout(clock)
-      clock = setTimeout(() => silence.abort(new WatchSilent('nothing was heard')), SILENT_MS)
+      clock = setTimeout(() => silence.abort(new WatchSilent('nothing was heard')), silentMs)
     }
-    heard()
     try {
       const answer = await this.send('GET', path, { query: { ...query, watch: true, allowWatchBookmarks: true }, signal: AbortSignal.any([signal, silence.signal]) })
       if (!answer.ok) throw refusalOf(answer.status, await answer.text())
       opened()
+      heard()
       if (!answer.body) return
       const decoder = new TextDecoder()
       let rest = ''
@@ -132,9 +147,9 @@ export class KubeClient {
     }
   }
 
-  /** A WebSocket to the API, for example to a port of a pod. */
+  /** A WebSocket to the API, for example to a port of a pod. It opens by itself later, or never: its owner sets it a limit. */
   async socket(path: string, protocol: string): Promise<WebSocket> {
-    const { tls, headers } = await this.access.credentials()
+    const { tls, headers } = await this.presented(AbortSignal.timeout(this.limits.callMs))
     const url = `${this.access.server.replace(/^http/, 'ws')}${path}`
     const Socket = WebSocket as unknown as new (
       url: string,
@@ -144,7 +159,7 @@ export class KubeClient {
   }
 
   private async ask<T>(method: string, path: string, { query, body, type = 'application/json' }: { query?: Query; body?: unknown; type?: string }): Promise<T> {
-    const answer = await this.send(method, path, { query, body, type, signal: AbortSignal.timeout(DEADLINE_MS) })
+    const answer = await this.send(method, path, { query, body, type, signal: AbortSignal.timeout(this.limits.callMs) })
     const text = await answer.text().catch((cause: unknown) => {
       throw new ApiUnreachable('the answer of the cluster’s API broke off', { cause })
     })
@@ -153,16 +168,29 @@ export class KubeClient {
   }
 
   private async send(method: string, path: string, { query = {}, body, type, signal }: { query?: Query; body?: unknown; type?: string; signal: AbortSignal }): Promise<Response> {
-    const { tls, headers } = await this.access.credentials()
+    const { tls, headers } = await this.presented(signal)
     const url = new URL(this.access.server + path)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value))
     const sent: Record<string, string> = { ...headers, accept: 'application/json', ...(type && body !== undefined ? { 'content-type': type } : {}) }
     try {
       return await fetch(url, { method, headers: sent, body: body === undefined ? undefined : JSON.stringify(body), tls, signal, redirect: 'manual' } as BunFetchRequestInit)
     } catch (cause) {
-      throw new ApiUnreachable(`the cluster’s API does not answer (${cause instanceof Error ? cause.message : String(cause)})`, { cause })
+      throw new ApiUnreachable(`the cluster’s API does not answer (${wordsOf(cause)})`, { cause })
     }
   }
+
+  // Programs that fetch tokens and disks that hold them may hang as well as the API.
+  private async presented(signal: AbortSignal): ReturnType<ClusterAccess['credentials']> {
+    try {
+      return await raced(this.access.credentials(), signal)
+    } catch (cause) {
+      throw new ApiUnreachable(`there is nothing to present to the cluster’s API (${wordsOf(cause)})`, { cause })
+    }
+  }
+}
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 async function found(work: Promise<unknown>): Promise<boolean> {

@@ -32,6 +32,8 @@ export class CollectionWatch<T extends ApiObject> {
   private readonly firstLook = Promise.withResolvers<void>()
   private version?: string
   private lostSince?: number
+  /** When the API last said anything about the collection. */
+  private heardAt = performance.now()
 
   constructor(private readonly options: Options<T>) {
     // Nobody may be waiting when it is disposed.
@@ -61,15 +63,18 @@ export class CollectionWatch<T extends ApiObject> {
       const began = performance.now()
       const trouble = await this.turn().catch((error: unknown) => error)
       if (signal.aborted) return
-      // Whether the other end is still there shows when it is asked again.
-      if (trouble instanceof WatchSilent) continue
+      if (trouble instanceof WatchSilent) {
+        // Whether the other end is still there shows when it is asked again. Nothing is known since it was last heard.
+        this.lostSince ??= this.heardAt
+        continue
+      }
       // Old versions are forgotten by the API: everything is listed again at once.
       if (trouble instanceof ApiRefusal && trouble.status === GONE) {
         this.version = undefined
         if (wait === 0 && performance.now() - began > FIRST_WAIT_MS) continue
       } else if (trouble !== undefined) {
         if (this.lostSince === undefined) this.options.logger.warn('a view of the cluster is lost and taken up again', { path: this.options.path, error: trouble })
-        this.lostSince ??= performance.now()
+        this.lostSince ??= this.heardAt
         if (trouble instanceof ApiRefusal && trouble.status !== TOO_MANY) this.version = undefined
       }
       // What held for a while is no reason to wait; what ends at once is, even when it ends in good order.
@@ -90,17 +95,16 @@ export class CollectionWatch<T extends ApiObject> {
     if (this.ending.signal.aborted) return
     sink.replace(items)
     this.version = resourceVersion
-    this.lostSince = undefined
+    this.isLive()
     this.firstLook.resolve()
   }
 
   private async follow(): Promise<void> {
     const { client, path, query, sink } = this.options
-    const watch = client.watch<T>(path, { ...query, resourceVersion: this.version, timeoutSeconds: WATCH_S }, this.ending.signal, () => {
-      this.lostSince = undefined
-    })
+    const watch = client.watch<T>(path, { ...query, resourceVersion: this.version, timeoutSeconds: WATCH_S }, this.ending.signal, () => this.isLive())
     for await (const { type, object } of watch) {
       if (this.ending.signal.aborted) return
+      this.heardAt = performance.now()
       if (type === 'ERROR') {
         const { code = 0, reason = '', message = '' } = object as { code?: number; reason?: string; message?: string }
         throw new ApiRefusal(code, reason, message)
@@ -109,5 +113,10 @@ export class CollectionWatch<T extends ApiObject> {
       if (type === 'DELETED') sink.gone(object)
       else if (type !== 'BOOKMARK') sink.put(object)
     }
+  }
+
+  private isLive(): void {
+    this.heardAt = performance.now()
+    this.lostSince = undefined
   }
 }

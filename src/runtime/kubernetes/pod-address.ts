@@ -1,0 +1,76 @@
+// Where a pod's stable name leads: the cluster's DNS is asked anew for each dial, and nothing that it says is kept.
+import { Resolver } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { AppError } from '../../lib/errors.ts'
+import { raced } from '../../lib/raced.ts'
+import { objectName, podHost, type SandboxKey } from '../names.ts'
+
+/** Addresses of a name; rejects when there are none. */
+export type Resolve = (host: string, family: 4 | 6) => Promise<string[]>
+
+/** What the watch knows of a pod: its address, and whether it is in touch. Undefined when there is no pod to dial. */
+export type SeenPod = { ip: string; isLive: boolean } | undefined
+
+const ANSWER_MS = 1000
+const RETRY_MS = 100
+/** A dial is given up then; whoever wants the terminal dials again. */
+const DEADLINE_MS = 3000
+/** A watch that stays out of touch for so long is not waited for: a pod that has moved meanwhile is known to the DNS alone. */
+const ALONE_MS = 1000
+
+interface Options {
+  namespace: string
+  clusterDomain: string
+  resolve?: Resolve
+}
+
+/** Finds pods by name. */
+export class PodAddresses {
+  private readonly resolve: Resolve
+
+  constructor(private readonly options: Options) {
+    this.resolve = options.resolve ?? systemResolve
+  }
+
+  /**
+   * The address that the pod's name has now, as a host for URLs. As long as the watch is in touch the two have to agree: an
+   * older answer out of some cache may be another agent's pod by now. Throws `not_running` when `seen` knows no pod, else `unnamed`.
+   */
+  async find(key: SandboxKey, seen: () => SeenPod): Promise<string> {
+    const { namespace, clusterDomain } = this.options
+    const pod = podHost(key, namespace, clusterDomain)
+    // The Service has no other pod. A cache that was asked too early holds its "no such name" for a while; this name it was not asked.
+    const service = `${objectName(key)}.${namespace}.svc.${clusterDomain}`
+    const began = performance.now()
+    for (let turn = 0; performance.now() - began < DEADLINE_MS; turn++) {
+      if (turn > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      const before = seen()
+      if (!before) throw new AppError('unavailable', 'not_running', 'This agent does not run. Start it first.')
+      const answers = await this.ask(turn % 2 === 0 ? pod : service, isIP(before.ip) === 6 ? 6 : 4)
+      const now = seen()
+      const agreed = answers.find((answer) => answer === now?.ip)
+      const alone = !now?.isLive && answers.length === 1 && performance.now() - began > ALONE_MS ? answers[0] : undefined
+      const found = agreed ?? alone
+      if (found) return found.includes(':') ? `[${found}]` : found
+    }
+    throw new AppError(
+      'unavailable',
+      'unnamed',
+      'The cluster’s DNS does not know this agent’s pod yet. Try again; if it stays so, ask an admin to look at the cluster’s DNS and at CLUSTER_DOMAIN.',
+    )
+  }
+
+  private async ask(host: string, family: 4 | 6): Promise<string[]> {
+    // @NOTE no name, no answer and a broken resolver are the same here: asked again.
+    return raced(this.resolve(host, family), AbortSignal.timeout(ANSWER_MS)).catch(() => [])
+  }
+}
+
+/** Asks the system's name servers themselves: what Bun's sockets remember of a name outlives pods. */
+export function resolveBy(servers?: string[]): Resolve {
+  const resolver = new Resolver({ timeout: ANSWER_MS, tries: 1 })
+  if (servers) resolver.setServers(servers)
+  return (host, family) => (family === 6 ? resolver.resolve6(host) : resolver.resolve4(host))
+}
+
+const systemResolve: Resolve = (host, family) => resolveBy()(host, family)
