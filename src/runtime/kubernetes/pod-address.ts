@@ -12,7 +12,10 @@ export type Resolve = (host: string, family: 4 | 6) => Promise<string[]>
 export type SeenPod = { ip: string; isLive: boolean } | undefined
 
 const ANSWER_MS = 1000
-const RETRY_MS = 100
+const FIRST_RETRY_MS = 25
+const RETRY_MS = 200
+/** Each so many questions the Service's name is asked for instead. */
+const SERVICE_TURN = 4
 /** A dial is given up then; whoever wants the terminal dials again. */
 const DEADLINE_MS = 3000
 /** A watch that stays out of touch for so long is not waited for: a pod that has moved meanwhile is known to the DNS alone. */
@@ -39,14 +42,14 @@ export class PodAddresses {
   async find(key: SandboxKey, seen: () => SeenPod): Promise<string> {
     const { namespace, clusterDomain } = this.options
     const pod = podHost(key, namespace, clusterDomain)
-    // The Service has no other pod. A cache that was asked too early holds its "no such name" for a while; this name it was not asked.
+    // The Service has no other pod. A cache that was asked too early for one name holds its "no such name" for a while.
     const service = `${objectName(key)}.${namespace}.svc.${clusterDomain}`
     const began = performance.now()
     for (let turn = 0; performance.now() - began < DEADLINE_MS; turn++) {
-      if (turn > 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      if (turn > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(RETRY_MS, FIRST_RETRY_MS * 2 ** (turn - 1))))
       const before = seen()
       if (!before) throw new AppError('unavailable', 'not_running', 'This agent does not run. Start it first.')
-      const answers = await this.ask(turn % 2 === 0 ? pod : service, isIP(before.ip) === 6 ? 6 : 4)
+      const answers = await this.ask((turn + 1) % SERVICE_TURN === 0 ? service : pod, isIP(before.ip) === 6 ? 6 : 4)
       const now = seen()
       const agreed = answers.find((answer) => answer === now?.ip)
       const alone = !now?.isLive && answers.length === 1 && performance.now() - began > ALONE_MS ? answers[0] : undefined
