@@ -49,7 +49,7 @@ export class Journal {
   private readonly prepared = new Map<string, Statement>()
 
   /** Opens or creates it. A file that is no journal is put aside, which costs only that everything is sent again. */
-  constructor(path: string) {
+  constructor(readonly path: string) {
     try {
       this.db = open(path)
     } catch (error) {

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { escapeName, isBelow } from '../src/lib/paths.ts'
 import type { Journal, Observation } from './journal.ts'
 import { enterFolder, type FolderFd, type Found, look, RootUnreachable } from './open.ts'
+import { isSamePlace, placeOf } from './place.ts'
 import { differences, isIgnored, type ScanNotes, seenOfSeveral } from './scan.ts'
 import type { Warnings } from './warnings.ts'
 
@@ -165,7 +166,7 @@ export class Watcher {
   }
 
   private rootIsWatched(): boolean {
-    const { root, journal, warnings } = this.options
+    const { root, journal } = this.options
     try {
       const parent = statSync(dirname(root))
       if (!lstatSync(root, { throwIfNoEntry: false })) mkdirSync(root)
@@ -173,14 +174,7 @@ export class Watcher {
       if (!stat.isDirectory()) throw new Error('it is not a folder')
       // In a pod the volume's root is not ours to follow: there we are the agent's user already.
       if (process.getuid?.() === 0 && stat.uid === 0 && parent.uid !== 0) handOver(root, parent)
-      const place = `${parent.dev}:${parent.ino}:${stat.dev}`
-      const before = journal.fact('place')
-      if (before !== place) {
-        journal.fact('place', place)
-        // Another disk lies here now, or none: that says nothing about the files of the first.
-        if (before !== undefined) journal.forget()
-        if (before !== undefined) warnings.warn('the folder lies elsewhere now; nothing that was sent is removed', { place })
-      }
+      this.noteShift(placeOf({ root: stat, parent, journal: statSync(journal.path) }))
       const watched = this.watched === undefined ? undefined : fstatSync(this.watched)
       if (watched?.ino !== stat.ino || watched.dev !== stat.dev) this.watchRoot()
       return true
@@ -189,6 +183,17 @@ export class Watcher {
       this.options.warnings.warn('the folder cannot be watched now', { folder: root, error: String(error) })
       return false
     }
+  }
+
+  private noteShift(place: string): void {
+    const { journal, warnings } = this.options
+    const before = journal.fact('place')
+    if (before === place) return
+    journal.fact('place', place)
+    if (before === undefined || isSamePlace(before, place)) return
+    // Another disk lies here now, or none: that says nothing about the files of the first.
+    journal.forget()
+    warnings.warn('the folder lies elsewhere now; nothing that was sent is removed', { place })
   }
 
   // Watch first, then compare everything: nothing falls between the two.

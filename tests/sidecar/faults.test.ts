@@ -1,6 +1,8 @@
+import { Database } from 'bun:sqlite'
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isSamePlace, placeOf } from '../../sidecar/place.ts'
 import { until } from '../../src/lib/until.ts'
 import { type Fault, Mirror, seeded, startMirror } from './mirror.ts'
 
@@ -176,6 +178,39 @@ test('another disk in the folder’s place removes nothing from the server', asy
   mirror.write('after')
   await until(() => mirror.receiver.files.has('after'), { what: 'a file of the first folder' })
   expect(mirror.receiver.files.has('kept')).toBe(true)
+})
+
+test('a volume that comes back under another device number is the same one: nothing is sent again, nothing that was removed there reappears', async () => {
+  await using mirror = await startMirror()
+  mirror.write('kept')
+  mirror.write('removed by somebody at the portal')
+  await mirror.inStep()
+  await mirror.end()
+  mirror.receiver.files.delete('removed by somebody at the portal')
+  // Device numbers cannot be had as one likes: the journal remembers another one, as it does after a volume was attached anew.
+  const { dev, ino } = statSync(join(mirror.folder, 'workspace'))
+  const journal = new Database(mirror.journal)
+  journal.run("update facts set value = ? where name = 'place'", [`${dev + 1}:${ino}:${dev + 1}`])
+  journal.close()
+  const before = mirror.receiver.asked.length
+  await mirror.start()
+  mirror.write('after')
+  await until(() => mirror.receiver.files.has('after'), { what: 'a new file' })
+  expect(mirror.receiver.asked.slice(before).map(({ path }) => path)).toEqual(['after'])
+  expect(mirror.receiver.files.has('removed by somebody at the portal')).toBe(false)
+})
+
+test('a place is its parent folder beside the journal, whatever the device; elsewhere the device counts', () => {
+  const numbers = (dev: number, ino: number) => ({ dev, ino })
+  const inPod = (dev: number, ino = 7) => placeOf({ root: numbers(dev, 9), parent: numbers(dev, ino), journal: numbers(dev, 3) })
+  expect(inPod(41)).toBe(inPod(42))
+  expect(inPod(41)).not.toBe(inPod(41, 8))
+  const mounted = (dev: number) => placeOf({ root: numbers(dev, 2), parent: numbers(1, 7), journal: numbers(1, 3) })
+  expect(mounted(41)).not.toBe(mounted(42))
+  expect(isSamePlace(mounted(41), mounted(42))).toBe(false)
+  expect(isSamePlace(mounted(41), inPod(1))).toBe(false)
+  expect(isSamePlace('41:7:41', inPod(42))).toBe(true)
+  expect(isSamePlace('41:8:41', inPod(42))).toBe(false)
 })
 
 test('a sidecar that cannot open more files removes nothing and goes on when it can', async () => {
