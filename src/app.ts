@@ -12,6 +12,7 @@ import { healthRoutes } from './http/health.ts'
 import { checkPolicies } from './http/policies.ts'
 import { INTERNAL_PATHS } from './internal/contract.ts'
 import { internalRoutes } from './internal/routes.ts'
+import { rolloutRoutes } from './rollouts/routes.ts'
 import { INTERNAL_POLICIES, PUBLIC_POLICIES } from './route-policies.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { settingRoutes } from './settings/routes.ts'
@@ -33,6 +34,7 @@ export function publicApp(context: Context) {
     .use(accountRoutes(context))
     .use(invitationRoutes(context))
     .use(settingRoutes(context))
+    .use(rolloutRoutes(context))
     .use(agentRoutes(context))
     .use(sessionRoutes(context))
     .use(outputRoutes(context))

@@ -2,7 +2,10 @@
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { OperatorError } from './lib/errors.ts'
+import { imageProblem } from './lib/image-names.ts'
 import type { Level } from './lib/logger.ts'
+import { objectNameProblem } from './lib/object-names.ts'
+import { quantity } from './lib/quantities.ts'
 import type { ClusterSettings } from './runtime/manifests/settings.ts'
 
 export interface Config {
@@ -199,17 +202,18 @@ interface Readers {
 
 const HOUR_MS = 3_600_000
 const LONGEST_GRACE_HOURS = 10 * 365 * 24
-const QUANTITY = /^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$/
-const IMAGE = /^[\w][\w.\-/:@]{0,400}$/
-const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+const isImage = (text: string) => imageProblem(text) === undefined
+const isObjectName = (text: string) => objectNameProblem(text) === undefined
+const isSize = (text: string) => (quantity(text) ?? 0) >= 1
+const matches = (pattern: RegExp) => (text: string) => pattern.test(text)
 
 function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig {
-  const matching = (name: string, pattern: RegExp, what: string, value = text(name)) => {
-    if (value !== undefined && !pattern.test(value)) problems.push(`${name} must be ${what}, not "${value}".`)
+  const matching = (name: string, isFine: (text: string) => boolean, what: string, value = text(name)) => {
+    if (value !== undefined && !isFine(value)) problems.push(`${name} must be ${what}, not "${value}".`)
     return value
   }
   const image = (name: string) => {
-    const value = matching(name, IMAGE, 'the name of an image')
+    const value = matching(name, isImage, 'the name of an image')
     if (value === undefined) problems.push(`${name} is not set. Set it to the image of that name, for example registry.example.com/sac/agent:1.0.0.`)
     const registry = text('DOCKER_REGISTRY')?.replace(/\/+$/, '')
     // A name that begins with a host already has its registry.
@@ -224,27 +228,27 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
   return {
     api: host && !kubeconfig ? { host, port: text('KUBERNETES_SERVICE_PORT') ?? '443' } : undefined,
     kubeconfig,
-    namespace: matching('K8S_NAMESPACE', /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'the name of a namespace') ?? 'sac-agents',
+    namespace: matching('K8S_NAMESPACE', matches(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/), 'the name of a namespace') ?? 'sac-agents',
     agentImage: image('DOCKER_IMAGE'),
     sidecarImage: image('SIDECAR_IMAGE'),
     pullPolicy: oneOf('AGENT_IMAGE_PULL_POLICY', ['IfNotPresent', 'Always', 'Never'] as const, 'IfNotPresent'),
     pullSecrets: (text('AGENT_IMAGE_PULL_SECRETS') ?? '')
       .split(',')
       .map((item) => item.trim())
-      .filter((item) => item !== '' && matching('AGENT_IMAGE_PULL_SECRETS', OBJECT_NAME, 'names of Secrets', item)),
+      .filter((item) => item !== '' && matching('AGENT_IMAGE_PULL_SECRETS', isObjectName, 'names of Secrets', item)),
     volume:
       kind === 'emptydir'
         ? { kind }
         : {
             kind,
-            size: matching('AGENT_STORAGE_SIZE', QUANTITY, 'an amount like 10Gi') ?? '10Gi',
-            storageClass: matching('AGENT_STORAGE_CLASS', OBJECT_NAME, 'the name of a storage class'),
+            size: matching('AGENT_STORAGE_SIZE', isSize, 'an amount like 10Gi') ?? '10Gi',
+            storageClass: matching('AGENT_STORAGE_CLASS', isObjectName, 'the name of a storage class'),
           },
     volumeGraceMs: number('AGENT_VOLUME_GRACE_HOURS', 72, 0, LONGEST_GRACE_HOURS) * HOUR_MS,
-    runtimeClass: matching('AGENT_RUNTIME_CLASS', OBJECT_NAME, 'the name of a runtime class'),
+    runtimeClass: matching('AGENT_RUNTIME_CLASS', isObjectName, 'the name of a runtime class'),
     egress: oneOf('AGENT_EGRESS', ['none', 'model', 'internet'] as const, 'model'),
-    closedAddress: matching('AGENT_CLOSED_ADDRESS', /^[\w.:[\]-]+:\d{1,5}$/, 'an address like sac.sac.svc.cluster.local:80'),
-    clusterDomain: matching('CLUSTER_DOMAIN', OBJECT_NAME, 'a domain like cluster.local') ?? 'cluster.local',
+    closedAddress: matching('AGENT_CLOSED_ADDRESS', matches(/^[\w.:[\]-]+:\d{1,5}$/), 'an address like sac.sac.svc.cluster.local:80'),
+    clusterDomain: matching('CLUSTER_DOMAIN', isObjectName, 'a domain like cluster.local') ?? 'cluster.local',
     terminals: oneOf('K8S_TERMINALS', ['direct', 'portforward'] as const, kubeconfig ? 'portforward' : 'direct'),
   }
 }

@@ -20,6 +20,9 @@ import { SandboxIdentities } from './internal/auth.ts'
 import { SecretBox } from './lib/crypto.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { Tasks } from './lib/tasks.ts'
+import { Rollouts } from './rollouts/rollouts.ts'
+import { RolloutRunner } from './rollouts/runner.ts'
+import { RolloutSteps } from './rollouts/steps.ts'
 import { kubeconfigAccess, podAccess } from './runtime/kubernetes/access.ts'
 import { KubernetesRuntime } from './runtime/kubernetes/adapter.ts'
 import { LocalRuntime } from './runtime/local/adapter.ts'
@@ -31,6 +34,7 @@ import { Lease } from './sessions/lease.ts'
 import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
+import type { EnvironmentValues } from './settings/keys.ts'
 import { Settings } from './settings/settings.ts'
 import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
@@ -85,6 +89,7 @@ export interface Context {
   sessions: Sessions
   statuses: AgentStatuses
   fleet: Fleet
+  rollouts: Rollouts
   runtime: Runtime
   hub: TerminalHub
   tickets: TerminalTickets
@@ -120,7 +125,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const storage = disposing.use(overrides.storage ?? (await openStorage(config)))
   const runtime = disposing.use(overrides.runtime ?? (await runtimeOf(config, { logger, secretKeys: secrets.secretKeys, internalUrl: () => internal.url })))
 
-  const settings = new Settings(db)
+  const settings = new Settings(db, { environment: environmentValues(config), classes: runtime.classes?.bind(runtime) })
   const invitations = new Invitations(db)
   const passwords = new Passwords(config.auth.minPasswordLength)
   const users = new Users({ db, settings, passwords, limits: new SignInLimits(), registrations: new RegistrationLimits(), invitations })
@@ -137,6 +142,9 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const tasks = disposing.use(new Tasks(logger))
   const terminalAnswers = (agent: Agent, timeoutMs: number) =>
     hub.answers({ agentId: agent.id, find: () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id }) }, timeoutMs)
+  const rollouts = new Rollouts({ db, bus, hasImages: runtime.hasImages })
+  const rolloutSteps = new RolloutSteps({ db, bus, rollouts, sessions, settings })
+  const isLeader = () => lease.isLeader()
   const starter = new SandboxStarter({
     agents,
     sessions,
@@ -147,10 +155,12 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     logger,
     internalUrl: () => internal.url,
     limits: overrides.startLimits ?? START_LIMITS,
+    recovers: (...failed) => rolloutSteps.recover(...failed),
   })
   const reconciler = disposing.use(
-    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings, runtime }), bus, tasks, logger, isLeader: () => lease.isLeader() }),
+    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings, runtime }), bus, tasks, logger, isLeader }),
   )
+  const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, tasks, logger, isLeader })
 
   const assets = new Assets()
   const owned = disposing.move()
@@ -176,6 +186,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     sessions,
     statuses,
     fleet: new Fleet({ db, runtime }),
+    rollouts,
     runtime,
     hub,
     tickets: new TerminalTickets(),
@@ -212,6 +223,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       })
       tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()
+      runner.start()
     },
     endStreams() {
       streams[Symbol.dispose]()
@@ -226,6 +238,14 @@ async function runtimeOf(config: Config, { logger, secretKeys, internalUrl }: { 
   if (cluster) return clusterRuntime(cluster, secretKeys, logger)
   const { claudeBin, installEnvironment, allowUnsandboxed } = config.runtime
   return new LocalRuntime({ dataDir: config.dataDir, claudeBin, installEnvironment, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
+}
+
+/** What the operator configured for agents in a cluster holds until an admin sets something else. */
+function environmentValues({ cluster }: Config): EnvironmentValues {
+  if (!cluster) return {}
+  const { agentImage, runtimeClass, volume } = cluster
+  const ofVolume = volume.kind === 'pvc' ? { agent_storage_size: volume.size, agent_storage_class: volume.storageClass } : {}
+  return { docker_image: agentImage, agent_runtime_class: runtimeClass, ...ofVolume }
 }
 
 async function clusterRuntime({ api, kubeconfig, terminals, clusterDomain, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {

@@ -4,7 +4,7 @@ import { basename, dirname, join, relative } from 'node:path'
 
 const ROOT = join(import.meta.dir, '..')
 const PORTS = ['runtime', 'storage', 'bus']
-const FEATURES = ['users', 'groups', 'settings', 'agents', 'sessions', 'terminal', 'skills', 'workspace', 'history', 'admin', 'maintenance', 'internal']
+const FEATURES = ['users', 'groups', 'settings', 'agents', 'sessions', 'rollouts', 'terminal', 'skills', 'workspace', 'history', 'admin', 'maintenance', 'internal']
 /** Pure functions about a feature's own facts that the pages of another one show, too. */
 const SHARED_FACTS = ['src/workspace/levels.ts', 'src/sessions/steps.ts', 'src/agents/words.ts']
 const MOST_LINES = 400

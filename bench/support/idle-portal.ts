@@ -93,6 +93,7 @@ function socketsOf(folder: string, states: SandboxState[]): Runtime {
   return {
     kind: 'local',
     sleepsWhenIdle: false,
+    hasImages: false,
     probe: async () => ({ ok: true }),
     async start() {},
     async stop() {},

@@ -67,7 +67,7 @@ export class Agents {
    * updates: another one throws `stale`.
    */
   async update(agent: Agent, input: AgentInput, expectedVersion?: number): Promise<Agent> {
-    await this.check({ id: agent.createdBy }, input)
+    await this.check({ id: agent.createdBy }, input, agent.image)
     const changed = await this.deps.db.transaction(async (tx) => {
       const [row] = await tx
         .select()
@@ -114,14 +114,17 @@ export class Agents {
     await this.deps.db.delete(agents).where(and(eq(agents.id, agent.id), isNotNull(agents.deletedAt)))
   }
 
-  /** Begins a new generation: the old sandbox token dies, the new one is returned and stored as a hash only. */
-  async nextGeneration(agent: Agent): Promise<{ agent: Agent; sandboxToken: string }> {
+  /**
+   * Begins a new generation: the old sandbox token dies, the new one is returned and stored as a hash only. `image` is the
+   * one for agents without one of their own; what the start takes is in `startedImage`.
+   */
+  async nextGeneration(agent: Agent, image = ''): Promise<{ agent: Agent; sandboxToken: string }> {
     const sandboxToken = randomToken()
     const tokenHash = sha256Hex(sandboxToken)
     const next = await this.deps.db.transaction(async (tx) => {
       const [row] = await tx
         .update(agents)
-        .set({ generation: sql`${agents.generation} + 1`, startedVersion: sql`${agents.version}` })
+        .set({ generation: sql`${agents.generation} + 1`, startedVersion: sql`${agents.version}`, startedImage: sql`coalesce(${agents.image}, ${image})` })
         .where(mine({ id: agent.createdBy }, agent.id))
         .returning()
       if (!row) throw notFound('This agent')
@@ -170,14 +173,25 @@ export class Agents {
       .join('\n\n---\n\n')
   }
 
-  private async check(user: Owner, input: AgentInput): Promise<void> {
-    const problems = agentProblems(input, await this.deps.settings.limits(user.id), this.deps.urls)
+  private async check(user: Owner, input: AgentInput, image: string | null = null): Promise<void> {
+    const problems = agentProblems(input, await this.deps.settings.limits(user.id), this.deps.urls, image)
     if (Object.keys(problems).length > 0) throw invalidFields(problems, problemCode(problems))
   }
 
   private async insert(tx: Transaction, user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
     const [{ id } = { id: 0 }] = await tx.execute<{ id: number }>(sql`select nextval('agents_id_seq')::int as id`)
-    const blank = { id, config: emptyConfig(), secrets: {}, name: input.name.trim(), description: '', icon: 'bot', instructions: '', cpuLimit: null, memoryLimitMb: null }
+    const blank = {
+      id,
+      config: emptyConfig(),
+      secrets: {},
+      name: input.name.trim(),
+      description: '',
+      icon: 'bot',
+      instructions: '',
+      cpuLimit: null,
+      memoryLimitMb: null,
+      image: null,
+    }
     const [row] = await tx
       .insert(agents)
       .values({ ...blank, ...this.merged(blank, input), createdBy: user.id })
@@ -196,6 +210,7 @@ export class Agents {
       instructions: pick(input.instructions, row.instructions),
       cpuLimit: pick(input.cpu_limit, row.cpuLimit),
       memoryLimitMb: pick(input.memory_limit_mb, row.memoryLimitMb),
+      image: pick(input.image, row.image),
       config,
       secrets,
     }
@@ -230,7 +245,7 @@ function whatStartsReads({ config, secrets, cpuLimit, memoryLimitMb, instruction
   return JSON.stringify([config, secrets, cpuLimit, memoryLimitMb, instructions])
 }
 
-type Mergeable = Pick<AgentRow, 'id' | 'name' | 'description' | 'icon' | 'instructions' | 'cpuLimit' | 'memoryLimitMb' | 'config' | 'secrets'>
+type Mergeable = Pick<AgentRow, 'id' | 'name' | 'description' | 'icon' | 'instructions' | 'cpuLimit' | 'memoryLimitMb' | 'image' | 'config' | 'secrets'>
 
 function mine(user: Owner, id: number) {
   return and(eq(agents.id, id), eq(agents.createdBy, user.id), isNull(agents.deletedAt))

@@ -30,6 +30,7 @@ const FIELDS = {
   config: t.Optional(CONFIG),
   cpu_limit: t.Optional(t.Union([t.Number(), t.Null()])),
   memory_limit_mb: t.Optional(t.Union([t.Number(), t.Null()])),
+  image: t.Optional(t.Union([t.String(), t.Null()])),
 }
 const CREATE = t.Object({ name: t.String(), ...FIELDS }, strict)
 const UPDATE = t.Object({ name: text, ...FIELDS }, strict)
@@ -95,6 +96,8 @@ export function agentJson(agent: Agent) {
     },
     cpu_limit: agent.cpuLimit,
     memory_limit_mb: agent.memoryLimitMb,
+    image: agent.image,
+    started_image: agent.startedImage || null,
     version: agent.version,
     created_by: agent.createdBy,
     created_at: agent.createdAt.toISOString(),

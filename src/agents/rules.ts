@@ -33,6 +33,8 @@ export interface AgentInput {
   config?: ConfigInput
   cpu_limit?: number | null
   memory_limit_mb?: number | null
+  /** Null takes the image that the settings name. */
+  image?: string | null
 }
 
 export const AGENT_ICONS = [
@@ -60,8 +62,8 @@ const MAX_ENVS = 100
 const MAX_ENV_BYTES = 32 * 1024
 const MODEL = /^[\w./:@[\]-]{0,200}$/
 
-/** All that is wrong with an input, by field name; empty when nothing is. */
-export function agentProblems(input: AgentInput, limits: Limits, urls: UrlRules): Record<string, string> {
+/** All that is wrong with an input, by field name; empty when nothing is. `image` is the one that the agent has. */
+export function agentProblems(input: AgentInput, limits: Limits, urls: UrlRules, image: string | null = null): Record<string, string> {
   const problems: Record<string, string> = {}
   const note = (field: string, message: string | undefined | false) => {
     if (message) problems[field] ??= message
@@ -73,8 +75,15 @@ export function agentProblems(input: AgentInput, limits: Limits, urls: UrlRules)
   note('icon', input.icon !== undefined && !AGENT_ICONS.some((icon) => icon === input.icon) && 'Choose one of the icons shown.')
   if (input.cpu_limit != null) note('cpu_limit', rangeProblem(input.cpu_limit, 0.1, limits.maxCpuLimit, 'cores'))
   if (input.memory_limit_mb != null) note('memory_limit_mb', memoryProblem(input.memory_limit_mb, limits.maxMemoryLimitMb))
+  if (input.image !== undefined && input.image !== image) note('image', choiceProblem(input.image, image, limits.allowedImages))
   if (input.config) configProblems(input.config, urls, note)
   return problems
+}
+
+// Owners choose among the images that admins list; what an admin has set besides those is not theirs to change.
+function choiceProblem(image: string | null, present: string | null, allowed: readonly string[]): string | undefined {
+  if (allowed.length < 2 || (present !== null && !allowed.includes(present))) return 'Only admins choose the image of this agent.'
+  return image === null || allowed.includes(image) ? undefined : `Choose one of: ${allowed.join(', ')}.`
 }
 
 function nameProblem(name: string): string | undefined {

@@ -39,6 +39,10 @@ export const agents = pgTable(
     /** Overrides of the hierarchy; null takes the user's or the system's value. */
     cpuLimit: real('cpu_limit'),
     memoryLimitMb: integer('memory_limit_mb'),
+    /** Image of its own; null takes the user's or the system's. */
+    image: text('image'),
+    /** Image that it was last started with; empty where there are none. */
+    startedImage: text('started_image'),
     /** Rises with every edit; `If-Match` compares it. */
     version: integer('version').notNull().default(1),
     /** Rises with every start of the sandbox. */

@@ -7,6 +7,7 @@ export type AppEvent =
   | { kind: 'agent.changed'; userId: number; agentId: number }
   | { kind: 'manifest.changed'; userId: number; agentId: number }
   | { kind: 'logins.ended'; userId: number; loginIds: string[] }
+  | { kind: 'rollout.changed'; userId: number; rolloutId: number }
 
 export interface Bus {
   /** Announces a fact to every replica. Never throws and never blocks the caller for long. */
@@ -18,7 +19,7 @@ export interface Bus {
 
 /** A fact that came from outside of this process; undefined for anything that is none, and without what a fact does not hold. */
 export function eventOf(value: unknown): AppEvent | undefined {
-  const { kind, userId, agentId, seq, sessionId, loginIds } = (value ?? {}) as Record<string, unknown>
+  const { kind, userId, agentId, seq, sessionId, loginIds, rolloutId } = (value ?? {}) as Record<string, unknown>
   if (!isId(userId)) return undefined
   switch (kind) {
     case 'output.changed':
@@ -30,6 +31,8 @@ export function eventOf(value: unknown): AppEvent | undefined {
       return isId(agentId) ? { kind, userId, agentId } : undefined
     case 'logins.ended':
       return Array.isArray(loginIds) && loginIds.every((id) => typeof id === 'string') ? { kind, userId, loginIds } : undefined
+    case 'rollout.changed':
+      return isId(rolloutId) ? { kind, userId, rolloutId } : undefined
     default:
       return undefined
   }

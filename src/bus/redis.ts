@@ -20,6 +20,8 @@ export function channelOf(event: AppEvent): string {
       return `${PREFIX}manifest:${event.userId}:${event.agentId}`
     case 'logins.ended':
       return `${PREFIX}logins:${event.userId}`
+    case 'rollout.changed':
+      return `${PREFIX}rollout:${event.rolloutId}`
   }
 }
 

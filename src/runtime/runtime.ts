@@ -15,11 +15,36 @@ export interface SandboxResources {
   pidsLimit: number
 }
 
+/**
+ * What the portal's settings choose for a sandbox in a cluster; amounts as Kubernetes writes them. What is missing is as
+ * the operator configured the runtime.
+ */
+export interface ClusterChoices {
+  image?: string
+  /** Of a volume that is made now; one that is there stays, and grows where its class lets it. */
+  storageSize?: string
+  /** Empty is the cluster's default class. */
+  storageClass?: string
+  /** Empty is the cluster's usual runtime. */
+  runtimeClass?: string
+  cpuRequest?: string
+  memoryRequest?: string
+  /** Of what is written outside of the volume. */
+  ephemeralStorageLimit?: string
+}
+
+/** Classes that a cluster has; undefined where the portal may not look. */
+export interface ClusterClasses {
+  storageClasses?: string[]
+  runtimeClasses?: string[]
+}
+
 /** Everything a sandbox needs to start. Holds secrets: never log it whole. */
 export interface SandboxSpec extends SandboxRef {
   /** Environment of the CLI: provider URL, token, models, proxies, the user's variables. */
   environment: Record<string, string>
   resources: SandboxResources
+  choices?: ClusterChoices
   /** The portal's text of /workspace/CLAUDE.md; empty leaves the file to the agent. */
   claudeMd: string
   /** The sidecar's bearer token for the internal API; never visible to the CLI. */
@@ -103,6 +128,8 @@ export interface Runtime {
   readonly kind: 'local' | 'kubernetes'
   /** Whether a sandbox at which nothing happens is ended to free its room, until somebody wants it again. */
   readonly sleepsWhenIdle: boolean
+  /** Whether sandboxes come from an image that can be chosen. */
+  readonly hasImages: boolean
   /** Finds out at boot whether sandboxes can run here; a sentence with a remedy when they cannot. */
   probe(): Promise<{ ok: true; warning?: string } | { ok: false; reason: string }>
   /**
@@ -128,6 +155,8 @@ export interface Runtime {
   /** From what is known already; never waits. */
   inspect(ref: Pick<SandboxRef, 'userId' | 'agentId'>): SandboxDetails
   terminal(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<TerminalAddress>
+  /** Of a cluster: the classes that a sandbox may ask for. Throws AppError `unavailable` when the cluster does not answer. */
+  classes?(): Promise<ClusterClasses>
   /** Calls back when a sandbox ends or changes by itself. Returns the way to unsubscribe. */
   watch(listener: (state: SandboxState) => void): () => void
   [Symbol.asyncDispose](): Promise<void>

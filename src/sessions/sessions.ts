@@ -62,7 +62,22 @@ export class Sessions {
       .set(fresh(theme))
       .where(and(eq(sessions.agentId, agent.id), ne(sessions.status, 'deleted')))
       .returning()
-    return row ? this.announced(row) : (await this.open(agent, { theme })).session
+    if (!row) return (await this.open(agent, { theme })).session
+    await this.announced(row)
+    return row
+  }
+
+  /**
+   * Begins a new generation within a transaction if the session now is as `from` says; undefined when it is not. Whoever
+   * holds the transaction announces the row once it is there.
+   */
+  async beginAnew(tx: Transaction, agentId: number, from: SessionStatus[] = LIVE): Promise<SessionRow | undefined> {
+    const [row] = await tx
+      .update(sessions)
+      .set(fresh())
+      .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, from)))
+      .returning()
+    return row
   }
 
   /** Asks for an end; the files stay. */
@@ -179,9 +194,9 @@ export class Sessions {
     return rows.length
   }
 
-  private async announced(row: SessionRow): Promise<SessionRow> {
+  /** Tells everybody that a session has changed. */
+  async announced(row: Pick<SessionRow, 'id' | 'userId' | 'agentId'>): Promise<void> {
     await this.deps.bus.publish({ kind: 'session.changed', userId: row.userId, agentId: row.agentId, sessionId: row.id })
-    return row
   }
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts'
 import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
 import type { Runtime, SandboxSpec, SandboxState, StartProgress } from '../runtime/runtime.ts'
-import type { Settings } from '../settings/settings.ts'
+import type { Limits, Settings } from '../settings/settings.ts'
 import { failureReason } from './reconcile.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
@@ -35,6 +35,14 @@ interface Deps {
   /** Base URL of the internal API as sandboxes reach it. */
   internalUrl: () => string
   limits: StartLimits
+  /** Undoes what made a start fail, where somebody can, and lets the session begin anew: it never counts as failed then. */
+  recovers: (agent: Agent, session: SessionRow, reason: string) => Promise<boolean>
+}
+
+interface Attempt {
+  session: SessionRow
+  record: StepWriter
+  signal: AbortSignal
 }
 
 /** Runs starts in the background. */
@@ -83,6 +91,7 @@ export class SandboxStarter {
       if (superseded()) return
       logger.warn('sandbox did not start', { agentId: agent.id, error })
       const reason = limit.aborted ? await this.whyLate(agent) : failureReason(error)
+      if (await this.deps.recovers(agent, session, reason)) return
       await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
       await runtime
         .stop({ userId: agent.createdBy, agentId: agent.id })
@@ -102,7 +111,8 @@ export class SandboxStarter {
 
   private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StepWriter, signal: AbortSignal): Promise<void> {
     if (state.phase !== 'absent') await this.deps.runtime.stop({ userId: agent.createdBy, agentId: agent.id })
-    await this.bringUp(await this.deps.agents.nextGeneration(agent), session, record, signal)
+    const limits = await this.deps.settings.limits(agent.createdBy)
+    await this.bringUp(await this.deps.agents.nextGeneration(agent, limits.image), limits, { session, record, signal })
   }
 
   private async whyLate(agent: Agent): Promise<string> {
@@ -111,9 +121,8 @@ export class SandboxStarter {
     return `The agent was not ready after five minutes. ${known ?? 'Try again; if it stays so, ask an admin to look at the log.'}`
   }
 
-  private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, session: SessionRow, record: StepWriter, signal: AbortSignal): Promise<void> {
-    const { agents, settings, runtime } = this.deps
-    const limits = await settings.limits(agent.createdBy)
+  private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, limits: Limits, { session, record, signal }: Attempt): Promise<void> {
+    const { agents, runtime } = this.deps
     const spec: SandboxSpec = {
       userId: agent.createdBy,
       agentId: agent.id,
@@ -121,6 +130,7 @@ export class SandboxStarter {
       environment: agents.environment(agent),
       claudeMd: await agents.instructions(agent),
       resources: { cpuLimit: agent.cpuLimit ?? limits.cpuLimit, memoryLimitBytes: (agent.memoryLimitMb ?? limits.memoryLimitMb) * 1024 ** 2, pidsLimit: limits.pidsLimit },
+      choices: { ...limits.choices, image: agent.startedImage ?? '' },
       sandboxToken,
       internalUrl: this.deps.internalUrl(),
       theme: session.theme,

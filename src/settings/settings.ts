@@ -1,8 +1,10 @@
-// The settings hierarchy: a user's value, else the system's, else the built-in one.
-import { and, eq, inArray } from 'drizzle-orm'
+// The settings hierarchy: a user's value, else the system's, else the environment's, else the built-in one.
+import { and, count, eq, inArray } from 'drizzle-orm'
 import type { Db } from '../db/client.ts'
 import { invalidFields } from '../lib/errors.ts'
-import { isSettingKey, SETTINGS, type SettingKey } from './keys.ts'
+import { imageNote } from '../lib/image-names.ts'
+import type { ClusterChoices, ClusterClasses } from '../runtime/runtime.ts'
+import { type EnvironmentValues, isSettingKey, ruleOf, SETTINGS, type SettingKey } from './keys.ts'
 import { systemSettings, userSettings } from './schema.ts'
 
 /** What one user may use. */
@@ -16,11 +18,59 @@ export interface Limits {
   outputMaxBytes: number
   outputMaxFiles: number
   outputMaxFileBytes: number
+  /** Image of agents that have none of their own; empty where there are no images. */
+  image: string
+  /** Images that people choose among; fewer than two leave the choice to admins. */
+  allowedImages: string[]
+  /** What else a sandbox in a cluster is given. */
+  choices: ClusterChoices
 }
+
+/** A system value with where it comes from. */
+export interface EffectiveSetting {
+  key: SettingKey
+  value: unknown
+  /** Whether somebody has set it. */
+  changed: boolean
+  /** What holds without the system's value. */
+  inherited: unknown
+  inheritedFrom: 'environment' | 'built-in'
+  /** How many users have a value of their own. */
+  overrides: number
+}
+
+interface SettingsOptions {
+  environment?: EnvironmentValues
+  /** Asks the cluster, where there is one, which classes it has. */
+  classes?: () => Promise<ClusterClasses>
+}
+
+const LIMIT_KEYS = [
+  'max_agents_per_user',
+  'default_cpu_limit',
+  'default_memory_limit_mb',
+  'max_cpu_limit',
+  'max_memory_limit_mb',
+  'pids_limit',
+  'output_max_bytes',
+  'output_max_files',
+  'output_max_file_bytes',
+  'docker_image',
+  'allowed_images',
+  'agent_storage_size',
+  'agent_storage_class',
+  'agent_runtime_class',
+  'default_cpu_request',
+  'default_memory_request',
+  'ephemeral_storage_limit',
+] as const satisfies SettingKey[]
 
 /** Reads and changes settings. Reading fails loudly when the database does: nothing falls back to a laxer value. */
 export class Settings {
-  constructor(private readonly db: Db) {}
+  constructor(
+    private readonly db: Db,
+    private readonly options: SettingsOptions = {},
+  ) {}
 
   /** `closed` is safe, `invite` the default; a broken row counts as closed. */
   async registrationMode(): Promise<'open' | 'invite' | 'closed'> {
@@ -29,20 +79,7 @@ export class Settings {
   }
 
   async limits(userId: number): Promise<Limits> {
-    const values = await this.read(
-      [
-        'max_agents_per_user',
-        'default_cpu_limit',
-        'default_memory_limit_mb',
-        'max_cpu_limit',
-        'max_memory_limit_mb',
-        'pids_limit',
-        'output_max_bytes',
-        'output_max_files',
-        'output_max_file_bytes',
-      ],
-      userId,
-    )
+    const values = await this.read([...LIMIT_KEYS], userId)
     return {
       maxAgents: Number(values.max_agents_per_user),
       cpuLimit: Number(values.default_cpu_limit),
@@ -53,6 +90,16 @@ export class Settings {
       outputMaxBytes: Number(values.output_max_bytes),
       outputMaxFiles: Number(values.output_max_files),
       outputMaxFileBytes: Number(values.output_max_file_bytes),
+      image: String(values.docker_image),
+      allowedImages: (values.allowed_images as unknown[]).map(String),
+      choices: {
+        storageSize: String(values.agent_storage_size),
+        storageClass: String(values.agent_storage_class),
+        runtimeClass: String(values.agent_runtime_class),
+        cpuRequest: String(values.default_cpu_request),
+        memoryRequest: String(values.default_memory_request),
+        ephemeralStorageLimit: String(values.ephemeral_storage_limit),
+      },
     }
   }
 
@@ -66,29 +113,78 @@ export class Settings {
   }
 
   /** All system values with their origin. */
-  async all(): Promise<{ key: SettingKey; value: unknown; changed: boolean }[]> {
-    const rows = await this.db.select().from(systemSettings)
+  async all(): Promise<EffectiveSetting[]> {
+    const { db } = this
+    const [rows, own] = await Promise.all([db.select().from(systemSettings), db.select({ key: userSettings.key, users: count() }).from(userSettings).groupBy(userSettings.key)])
     const stored = new Map(rows.map((row) => [row.key, row.value]))
-    return (Object.keys(SETTINGS) as SettingKey[]).map((key) => ({ key, value: stored.get(key) ?? SETTINGS[key].builtIn, changed: stored.has(key) }))
+    const overrides = new Map(own.map((row) => [row.key, row.users]))
+    return (Object.keys(SETTINGS) as SettingKey[]).map((key) => {
+      const inherited = this.inherited(key)
+      const changed = stored.has(key)
+      return { key, value: changed ? stored.get(key) : inherited.value, changed, inherited: inherited.value, inheritedFrom: inherited.from, overrides: overrides.get(key) ?? 0 }
+    })
   }
 
-  /** Sets a system value. Throws `invalid` for an unknown key and for a bad value. */
-  async set(key: string, value: unknown, by: { id: number } | undefined): Promise<void> {
-    const known = check(key, value)
-    await this.db
-      .insert(systemSettings)
-      .values({ key: known, value, updatedBy: by?.id })
-      .onConflictDoUpdate({ target: systemSettings.key, set: { value, updatedBy: by?.id ?? null, updatedAt: new Date() } })
+  /**
+   * Sets a system value, or resets it to what is inherited with undefined. Answers with what may surprise about it. Throws
+   * `invalid` for an unknown key and for a bad value.
+   */
+  async set(key: string, value: unknown, by: { id: number } | undefined): Promise<string | undefined> {
+    return (await this.change({ [key]: value }, by))[key]
+  }
+
+  /** Sets several system values, all or none of them, as `set` does. */
+  async change(changes: Record<string, unknown>, by: { id: number } | undefined): Promise<Record<string, string>> {
+    const problems: Record<string, string> = {}
+    const notes: Record<string, string> = {}
+    for (const [key, value] of Object.entries(changes)) {
+      const problem = problemOf(key, value) ?? (await this.checked(key, value, notes))
+      if (problem) problems[named(key)] = problem
+    }
+    const unknown = Object.keys(changes).some((key) => !isSettingKey(key))
+    if (Object.keys(problems).length > 0) throw invalidFields(problems, unknown ? 'unknown_setting' : undefined)
+    await this.db.transaction(async (tx) => {
+      for (const [key, value] of Object.entries(changes)) {
+        if (value === undefined) await tx.delete(systemSettings).where(eq(systemSettings.key, key))
+        else
+          await tx
+            .insert(systemSettings)
+            .values({ key, value, updatedBy: by?.id })
+            .onConflictDoUpdate({ target: systemSettings.key, set: { value, updatedBy: by?.id ?? null, updatedAt: new Date() } })
+      }
+    })
+    return notes
   }
 
   /** Sets a value for one user only. */
   async setForUser(userId: number, key: string, value: unknown): Promise<void> {
-    const known = check(key, value)
-    if (!SETTINGS[known].perUser) throw invalidFields({ [key]: 'This setting is for the whole portal.' })
+    const problem = problemOf(key, value)
+    if (problem) throw invalidFields({ [named(key)]: problem })
+    if (!isSettingKey(key) || !ruleOf(key).perUser) throw invalidFields({ [key]: 'This setting is for the whole portal.' })
     await this.db
       .insert(userSettings)
-      .values({ userId, key: known, value })
+      .values({ userId, key, value })
       .onConflictDoUpdate({ target: [userSettings.userId, userSettings.key], set: { value, updatedAt: new Date() } })
+  }
+
+  /** Whether the cluster has a class. Where nobody may look it is taken at its word, with a note. */
+  private async checked(key: string, value: unknown, notes: Record<string, string>): Promise<string | undefined> {
+    if (key === 'docker_image' || key === 'allowed_images') {
+      const note = [value].flat().flatMap((name) => imageNote(String(name)) ?? [])[0]
+      if (note) notes[key] = note
+    }
+    const kind = key === 'agent_storage_class' ? 'storageClasses' : key === 'agent_runtime_class' ? 'runtimeClasses' : undefined
+    if (!kind || !value || !this.options.classes) return undefined
+    const present = (await this.options.classes())[kind]
+    if (!present) notes[key] = 'The portal may not list the cluster’s classes: whether it is there shows when the next agent starts.'
+    else if (!present.includes(String(value)))
+      return `The cluster has no ${key === 'agent_storage_class' ? 'storage' : 'runtime'} class of this name. ${present.length > 0 ? `There ${present.length > 1 ? 'are' : 'is'}: ${present.join(', ')}.` : 'It has none.'}`
+    return undefined
+  }
+
+  private inherited(key: SettingKey): { value: unknown; from: 'environment' | 'built-in' } {
+    const value = this.options.environment?.[key]
+    return value === undefined ? { value: ruleOf(key).builtIn, from: 'built-in' } : { value, from: 'environment' }
   }
 
   private async read<K extends SettingKey>(keys: K[], userId?: number): Promise<Record<K, unknown>> {
@@ -100,19 +196,23 @@ export class Settings {
             .select()
             .from(userSettings)
             .where(and(eq(userSettings.userId, userId), inArray(userSettings.key, keys)))
-    const values = Object.fromEntries(keys.map((key) => [key, SETTINGS[key].builtIn])) as Record<K, unknown>
+    const values = Object.fromEntries(keys.map((key) => [key, this.inherited(key).value])) as Record<K, unknown>
     for (const row of [...system, ...own]) {
       const key = row.key as K
-      // A value that an older or newer program stored is ignored when this one cannot use it.
-      if (isSettingKey(key) && SETTINGS[key].problem(row.value) === undefined) values[key] = row.value
+      // A value that an older or newer program stored is ignored when this one cannot use it; no image is none.
+      const isUsable = isSettingKey(key) && ruleOf(key).problem(row.value) === undefined && !(key === 'docker_image' && row.value === '')
+      if (isUsable) values[key] = row.value
     }
     return values
   }
 }
 
-function check(key: string, value: unknown): SettingKey {
-  if (!isSettingKey(key)) throw invalidFields({ [key === '__proto__' ? 'key' : key]: 'There is no such setting.' }, 'unknown_setting')
-  const problem = SETTINGS[key].problem(value)
-  if (problem) throw invalidFields({ [key]: problem })
-  return key
+// Undefined as a value resets; that is never refused.
+function problemOf(key: string, value: unknown): string | undefined {
+  if (!isSettingKey(key)) return 'There is no such setting.'
+  return value === undefined ? undefined : ruleOf(key).problem(value)
+}
+
+function named(key: string): string {
+  return key === '__proto__' ? 'key' : key
 }

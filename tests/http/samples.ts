@@ -55,6 +55,18 @@ export const SAMPLES: Record<string, Sample> = {
   'GET /admin/': at('/admin', 303),
   'GET /admin/agents': at('/admin/agents'),
   'GET /admin/events': at('/admin/events?page=agents'),
+  'DELETE /api/admin/settings/:key': { path: () => '/api/admin/settings/idle_after_seconds', fine: 204 },
+  'GET /api/admin/rollouts': at('/api/admin/rollouts'),
+  'POST /api/admin/rollouts': { path: () => '/api/admin/rollouts', body: () => ({ image: 'example.com/sac/agent:1', filter: {} }), fine: 409 },
+  'GET /api/admin/rollouts/:id': at('/api/admin/rollouts/987654321', 404),
+  'POST /api/admin/rollouts/:id/cancellation': at('/api/admin/rollouts/987654321/cancellation', 404),
+  'GET /api/admin/rollouts/:id/events': at('/api/admin/rollouts/987654321/events', 404),
+  'PUT /api/admin/users/:userId/agents/:agentId/image': {
+    path: (ids) => `/api/admin/users/1/agents/${ids.agent}/image`,
+    body: () => ({ image: 'example.com/sac/agent:1' }),
+    fine: 404,
+  },
+  'POST /api/admin/agents/batch-update-image': { path: () => '/api/admin/agents/batch-update-image', body: () => ({ image: 'example.com/sac/agent:1' }), fine: 409 },
 
   'GET /': at('/', 303),
   'GET /agents/new': at('/agents/new'),

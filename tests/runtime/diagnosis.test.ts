@@ -1,10 +1,10 @@
 // The words for what a cluster reports; the reports are as real clusters write them.
 import { describe, expect, test } from 'bun:test'
+import { quantity } from '../../src/lib/quantities.ts'
 import type { SandboxRecord } from '../../src/runtime/kubernetes/cache.ts'
 import { diagnose, warningOf, whyEnded } from '../../src/runtime/kubernetes/diagnosis.ts'
 import type { ContainerView, EventView, PodView, SetView } from '../../src/runtime/kubernetes/objects.ts'
 import { progressOf, stateOf } from '../../src/runtime/kubernetes/observed.ts'
-import { quantity } from '../../src/runtime/kubernetes/quantities.ts'
 
 const SET: SetView = { uid: 'set', generation: 2, replicas: 1, cpuLimit: 2, memoryLimitBytes: 2 ** 32, keepsFiles: true, isGoing: false }
 const RUNNING: ContainerView = { state: 'running', reason: '', message: '', restarts: 0, startedAt: new Date(0) }

@@ -174,6 +174,28 @@ describe('what an operator chooses', () => {
     expect(spec?.template.metadata?.labels).toEqual({ ...LABELS, 'sac.dev/egress': 'none' })
   })
 
+  test('what the settings choose goes before it: image, classes, sizes and requests; empty classes are the cluster’s own', () => {
+    const operator = { ...SETTINGS, runtimeClass: 'gvisor', volume: { kind: 'pvc' as const, size: '1Gi', storageClass: 'fast' } }
+    const choices = { image: 'example.com/agent:2', storageSize: '20Gi', storageClass: '', runtimeClass: '', cpuRequest: '2', memoryRequest: '1Gi', ephemeralStorageLimit: '128Mi' }
+    const spec = statefulSet({ ...SPEC, choices }, operator, 'key-1').spec
+    expect(spec?.template.spec?.containers[0]).toMatchObject({
+      image: 'example.com/agent:2',
+      resources: { requests: { cpu: '500m', memory: '1073741824', 'ephemeral-storage': '128Mi' }, limits: { cpu: '500m', memory: '4294967296', 'ephemeral-storage': '128Mi' } },
+    })
+    expect(spec?.template.spec?.runtimeClassName).toBeUndefined()
+    expect(spec?.volumeClaimTemplates?.[0]?.spec).toEqual({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '20Gi' } } })
+    // Nothing else differs from a start without choices.
+    const { image: _image, resources: _resources, ...container } = spec?.template.spec?.containers[0] ?? { name: '' }
+    const { image: _plainImage, resources: _plainResources, ...plain } = statefulSet(SPEC, operator, 'key-1').spec?.template.spec?.containers[0] ?? { name: '' }
+    expect(container).toEqual(plain)
+  })
+
+  test('no image, and an operator’s choice of no volume, stay', () => {
+    const spec = statefulSet({ ...SPEC, choices: { image: '', storageSize: '20Gi' } }, { ...SETTINGS, volume: { kind: 'emptydir' } }, 'key-1').spec
+    expect(spec?.template.spec?.containers[0]?.image).toBe('registry.example.com/sac/agent:1')
+    expect(spec?.volumeClaimTemplates).toBeUndefined()
+  })
+
   test('an address by which a sandbox proves that its network is closed', () => {
     const env = setWith({ closedAddress: 'sac.sac.svc:80' })?.template.spec?.containers[1]?.env
     expect(env).toContainEqual({ name: 'SAC_CLOSED_ADDRESS', value: 'sac.sac.svc:80' })

@@ -19,6 +19,12 @@ export interface SessionView {
   warning: string | null
 }
 
+interface StartOptions {
+  env?: Record<string, string>
+  dataDir?: string
+  main?: string
+}
+
 /** One portal with its data; its process can be killed and started again. */
 export class ServerProcess {
   private child?: Bun.Subprocess<'ignore', 'pipe', 'inherit'>
@@ -28,9 +34,11 @@ export class ServerProcess {
   private constructor(
     readonly dataDir: string,
     private readonly env: Record<string, string>,
+    private readonly main: string,
   ) {}
 
-  static async start({ env = {}, dataDir = mkdtempSync(join(tmpdir(), 'sac-test-server-')) }: { env?: Record<string, string>; dataDir?: string } = {}): Promise<ServerProcess> {
+  /** `main` is the program, the portal's own unless told. */
+  static async start({ env = {}, dataDir = mkdtempSync(join(tmpdir(), 'sac-test-server-')), main = MAIN }: StartOptions = {}): Promise<ServerProcess> {
     const cli = mkdtempSync(join(tmpdir(), 'sac-test-cli-'))
     const all = {
       PATH: process.env.PATH ?? '',
@@ -45,7 +53,7 @@ export class ServerProcess {
       LOG_FORMAT: 'console',
       ...env,
     }
-    const server = new ServerProcess(dataDir, all)
+    const server = new ServerProcess(dataDir, all, main)
     await server.up()
     return server
   }
@@ -53,7 +61,7 @@ export class ServerProcess {
   /** Starts the process and signs in. */
   async up(): Promise<void> {
     this.url = ''
-    this.child = Bun.spawn([process.execPath, MAIN, 'serve'], { env: this.env, stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
+    this.child = Bun.spawn([process.execPath, this.main, 'serve'], { env: this.env, stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' })
     const reader = this.child.stdout.getReader()
     const decoder = new TextDecoder()
     for (let said = ''; !this.url; ) {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
+import type { LocalRuntime, LocalRuntimeOptions } from '../../src/runtime/local/adapter.ts'
 import { type Portal, startPortal } from '../../src/server.ts'
 import type { StartLimits } from '../../src/sessions/starter.ts'
 import { testDatabase } from './database.ts'
@@ -103,8 +104,16 @@ async function openWhereNothingIsolates(dataDir: string): Promise<Record<string,
   return { SAC_ALLOW_UNSANDBOXED: '1', CLAUDE_BIN: shell }
 }
 
+interface TestAppOptions {
+  claudeBin?: string
+  env?: Record<string, string>
+  startLimits?: StartLimits
+  /** Makes the runtime in place of the local one. */
+  runtime?: (options: LocalRuntimeOptions) => LocalRuntime
+}
+
 /** Starts a portal whose agents run `claudeBin` (bash unless told). */
-export async function startTestApp({ claudeBin, env = {}, startLimits }: { claudeBin?: string; env?: Record<string, string>; startLimits?: StartLimits } = {}): Promise<TestApp> {
+export async function startTestApp({ claudeBin, env = {}, startLimits, runtime }: TestAppOptions = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sac-test-'))
   const databaseUrl = await testDatabase()
   const config = readConfig({
@@ -117,7 +126,9 @@ export async function startTestApp({ claudeBin, env = {}, startLimits }: { claud
     ...(claudeBin && { CLAUDE_BIN: claudeBin }),
     ...env,
   })
-  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits })
+  const sidecarBin = join(import.meta.dir, '..', '..', 'dist', 'sidecar')
+  const own = () => runtime?.({ ...config.runtime, dataDir, sidecarBin, logger: silentLogger, internalUrl: () => app.portal.internalUrl })
+  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits, runtime: own() })
   const app: TestApp = new TestApp(await start(), dataDir, databaseUrl, async () => {
     await app.portal.stop()
     app.portal = await start()

@@ -1,9 +1,9 @@
 // The Kubernetes runtime: each agent is a StatefulSet of one pod or none. Reads come from the cache, writes go to the API.
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
-import type { ClusterSettings } from '../manifests/settings.ts'
+import { type ClusterSettings, chosen } from '../manifests/settings.ts'
 import { claimName, objectName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
-import type { Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import type { ClusterClasses, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
 import { ApiRefusal, ApiUnreachable, KubeClient, PATHS } from './client.ts'
@@ -13,7 +13,7 @@ import { AgentObjects } from './objects-of-agent.ts'
 import { detailsOf, isUp, progressOf, stateOf } from './observed.ts'
 import { PodAddresses, type Resolve } from './pod-address.ts'
 import { PortForwards } from './port-forward.ts'
-import { missingPrerequisite } from './prerequisites.ts'
+import { classesOf, missingPrerequisite } from './prerequisites.ts'
 import { ClusterUsage } from './usage.ts'
 import { ReleasedVolumes } from './volumes.ts'
 
@@ -45,6 +45,7 @@ const SWEEP_EVERY_MS = 10 * 60_000
 export class KubernetesRuntime implements Runtime {
   readonly kind = 'kubernetes'
   readonly sleepsWhenIdle: boolean
+  readonly hasImages = true
   private readonly client: KubeClient
   private readonly cache: SandboxCache
   private readonly credentials: TerminalCredentials
@@ -56,8 +57,8 @@ export class KubernetesRuntime implements Runtime {
   private readonly listeners = new Set<(state: SandboxState) => void>()
   private readonly told = new Map<string, string>()
   private readonly clocks: ReturnType<typeof setInterval>[]
-  /** When the cluster was found to have all that sandboxes need. */
-  private completeAt = Number.NEGATIVE_INFINITY
+  /** When the cluster was found to have all that sandboxes with these classes need. */
+  private readonly completeAt = new Map<string, number>()
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
     const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
@@ -186,6 +187,10 @@ export class KubernetesRuntime implements Runtime {
     return { kind: 'ttyd', url: `ws://${host}:${TERMINAL_PORT}/ws`, credential }
   }
 
+  async classes(): Promise<ClusterClasses> {
+    return spoken(() => classesOf(this.client))
+  }
+
   watch(listener: (state: SandboxState) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
@@ -209,11 +214,7 @@ export class KubernetesRuntime implements Runtime {
   }
 
   private async make(spec: SandboxSpec, signal: AbortSignal): Promise<void> {
-    if (performance.now() - this.completeAt > COMPLETE_MS) {
-      const reason = await missingPrerequisite(this.client, this.options.settings)
-      if (reason) throw new AppError('unavailable', 'no_sandbox', reason)
-      this.completeAt = performance.now()
-    }
+    await this.complete(chosen(this.options.settings, spec.choices))
     const podIsGone = () => this.cache.until(spec, ({ pod }) => (pod ? undefined : true), signal)
     const { set, pod } = this.cache.record(spec)
     if (pod && !set) {
@@ -221,7 +222,17 @@ export class KubernetesRuntime implements Runtime {
       await podIsGone()
     }
     await this.objects.apply(spec, podIsGone)
-    if (this.sleepsWhenIdle) await this.volumes.keep(spec)
+    const size = spec.choices?.storageSize
+    if (this.sleepsWhenIdle) await Promise.all([this.volumes.keep(spec), size === undefined ? undefined : this.volumes.grow(spec, size)])
+  }
+
+  private async complete(settings: ClusterSettings): Promise<void> {
+    const { volume, runtimeClass } = settings
+    const classes = `${volume.kind === 'pvc' ? (volume.storageClass ?? '') : ''} ${runtimeClass ?? ''}`
+    if (performance.now() - (this.completeAt.get(classes) ?? Number.NEGATIVE_INFINITY) < COMPLETE_MS) return
+    const reason = await missingPrerequisite(this.client, settings)
+    if (reason) throw new AppError('unavailable', 'no_sandbox', reason)
+    this.completeAt.set(classes, performance.now())
   }
 
   // An API that is away for a moment holds a start up; it does not fail it.

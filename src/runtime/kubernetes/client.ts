@@ -22,6 +22,7 @@ export const PATHS = {
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
   podMetrics: (namespace: string) => `/apis/metrics.k8s.io/v1beta1/namespaces/${namespace}/pods`,
   storageClasses: '/apis/storage.k8s.io/v1/storageclasses',
+  runtimeClasses: '/apis/node.k8s.io/v1/runtimeclasses',
 } as const
 
 /** The API's refusal. `reason` is its machine word, for example NotFound, Forbidden, Invalid, Expired. */

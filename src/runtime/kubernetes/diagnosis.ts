@@ -22,7 +22,7 @@ type Rule = [pattern: RegExp, words: string, final: boolean]
 const CREATION: Rule[] = [
   [/exceeded quota/i, 'The quota of the agents’ namespace is used up. Stop another agent, or ask an admin to raise the quota; the start goes on by itself.', false],
   [/violates PodSecurity/i, 'The cluster’s security rules refuse the sandbox. Ask an admin to look at the pod security level of the agents’ namespace.', true],
-  [/RuntimeClass "?[^"]*"? ?not found|runtimeclass.*not found/i, 'The cluster does not have the configured runtime class. Ask an admin to correct AGENT_RUNTIME_CLASS.', true],
+  [/RuntimeClass "?[^"]*"? ?not found|runtimeclass.*not found/i, 'The cluster does not have the configured runtime class. Ask an admin to correct it in the settings.', true],
   [
     /maximum (cpu|memory) usage|must be less than or equal to (cpu|memory) limit/i,
     'The agent asks for more CPU or memory than the cluster allows for one. Lower its limits and start it again.',

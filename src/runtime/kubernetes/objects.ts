@@ -1,7 +1,8 @@
 // What is kept of the cluster's objects: the few fields that a sandbox's state is told from. Pure.
+
+import { bytesOf, coresOf } from '../../lib/quantities.ts'
 import { AGENT_CONTAINER, CREDENTIAL_KEY, GENERATION, SIDECAR_CONTAINER } from '../names.ts'
 import type { ApiObject } from './client.ts'
-import { bytesOf, coresOf } from './quantities.ts'
 
 /** A sandbox as it is wanted. */
 export interface SetView {

@@ -1,9 +1,9 @@
 // CPU and memory of all sandboxes from the cluster's metrics, in one call for everybody who asks.
 import type { Logger } from '../../lib/logger.ts'
+import { bytesOf, coresOf } from '../../lib/quantities.ts'
 import { AGENT_CONTAINER, keyOfName, objectName, SANDBOX_SELECTOR, type SandboxKey } from '../names.ts'
 import type { Metrics, SandboxUsage } from '../runtime.ts'
 import { ApiRefusal, type KubeClient, PATHS } from './client.ts'
-import { bytesOf, coresOf } from './quantities.ts'
 
 // Clusters measure each 15 s or less often.
 const READ_EVERY_MS = 10_000

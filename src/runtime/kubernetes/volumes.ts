@@ -1,7 +1,8 @@
 // Volumes of agents that are gone: marked, kept for a time of grace, then removed.
 import type { Logger } from '../../lib/logger.ts'
+import { bytesOf } from '../../lib/quantities.ts'
 import { claimName, RELEASED_LABEL, REMOVE_AFTER, type SandboxKey } from '../names.ts'
-import { type ApiObject, type KubeClient, PATHS } from './client.ts'
+import { type ApiObject, ApiRefusal, type KubeClient, PATHS } from './client.ts'
 
 interface Deps {
   client: KubeClient
@@ -30,6 +31,21 @@ export class ReleasedVolumes {
   async keep(key: SandboxKey): Promise<void> {
     const { client, namespace } = this.deps
     await client.merge(PATHS.claims(namespace), claimName(key), { metadata: { labels: { [RELEASED_LABEL]: null }, annotations: { [REMOVE_AFTER]: null } } })
+  }
+
+  /** Makes a volume as large as is wanted now where its class lets it grow. None shrinks, and one that cannot grow stays as it is. */
+  async grow(key: SandboxKey, size: string): Promise<void> {
+    const { client, namespace, logger } = this.deps
+    try {
+      const { spec } = await client.get<{ spec?: { resources?: { requests?: { storage?: string } } } }>(`${PATHS.claims(namespace)}/${claimName(key)}`)
+      if (bytesOf(size) <= bytesOf(spec?.resources?.requests?.storage ?? '0')) return
+      const isThere = await client.merge(PATHS.claims(namespace), claimName(key), { spec: { resources: { requests: { storage: size } } } })
+      if (isThere) logger.info('the volume of an agent grows', { agentId: key.agentId, size })
+    } catch (error) {
+      if (!(error instanceof ApiRefusal)) throw error
+      // A first start has no volume yet; its StatefulSet makes one of the right size.
+      if (error.status !== 404) logger.info('the volume of an agent stays as large as it is', { agentId: key.agentId, size, error })
+    }
   }
 
   /** Removes the volumes whose time of grace is over; never one that a sandbox still has. */

@@ -41,6 +41,7 @@ const OPEN_WARNING = 'This agent is not isolated. It runs without isolation and 
 export class LocalRuntime implements Runtime {
   readonly kind = 'local'
   readonly sleepsWhenIdle = false
+  readonly hasImages: boolean = false
   private readonly turns = new Turns()
   private readonly mark: string
   private readonly cli: ClaudeCli

@@ -1,7 +1,8 @@
 // The pod of a sandbox: two containers with as few rights as they can do with. Pure.
 import type { V1Container, V1EnvVar, V1PodSpec, V1ResourceRequirements, V1SecurityContext, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
+import { bytesOf, coresOf } from '../../lib/quantities.ts'
 import { AGENT_CONTAINER, objectName, SIDECAR_CONTAINER, TERMINAL_PORT } from '../names.ts'
-import type { SandboxResources, SandboxSpec } from '../runtime.ts'
+import type { SandboxSpec } from '../runtime.ts'
 import { cliVariables, FILES_NAME, VARIABLE_PREFIX } from './objects.ts'
 import type { ClusterSettings } from './settings.ts'
 
@@ -17,9 +18,9 @@ const READ_ONLY = 0o444
 const OWNER_ONLY = 0o400
 const PROGRAM = 0o555
 
-const GIB = 1024 ** 3
-const AGENT_REQUEST = { cpu: 0.25, memoryBytes: GIB / 2, storage: '256Mi' }
-const AGENT_STORAGE_LIMIT = '10Gi'
+/** Of the agent's container, unless chosen otherwise. */
+const AGENT_DEFAULTS = { cpuRequest: '250m', memoryRequest: '512Mi', ephemeralStorageLimit: '10Gi' }
+const AGENT_STORAGE_REQUEST = '256Mi'
 const SIDECAR_RESOURCES = { requests: { cpu: '20m', memory: '48Mi', 'ephemeral-storage': '16Mi' }, limits: { cpu: '500m', memory: '160Mi', 'ephemeral-storage': '64Mi' } }
 
 const CONTAINER_SECURITY: V1SecurityContext = { allowPrivilegeEscalation: false, privileged: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
@@ -56,7 +57,7 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
     workingDir: '/workspace',
     env: variables(spec),
     ports: [{ name: 'terminal', containerPort: TERMINAL_PORT, protocol: 'TCP' }],
-    resources: agentResources(spec.resources),
+    resources: agentResources(spec),
     securityContext: CONTAINER_SECURITY,
     // Of the terminal's own port and nothing else: an outage of the portal must not restart a single agent.
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: 60 },
@@ -106,14 +107,17 @@ function variables(spec: SandboxSpec): V1EnvVar[] {
   return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: objectName(spec), key: `${VARIABLE_PREFIX}${name}` } } }))
 }
 
-function agentResources({ cpuLimit, memoryLimitBytes }: SandboxResources): V1ResourceRequirements {
+// The scheduler takes no pod that asks for more than its limit.
+function agentResources({ resources: { cpuLimit, memoryLimitBytes }, choices }: SandboxSpec): V1ResourceRequirements {
+  const { cpuRequest, memoryRequest, ephemeralStorageLimit } = { ...AGENT_DEFAULTS, ...choices }
+  const isTight = bytesOf(ephemeralStorageLimit) < bytesOf(AGENT_STORAGE_REQUEST)
   return {
     requests: {
-      cpu: milliCores(Math.min(cpuLimit, AGENT_REQUEST.cpu)),
-      memory: String(Math.min(memoryLimitBytes, AGENT_REQUEST.memoryBytes)),
-      'ephemeral-storage': AGENT_REQUEST.storage,
+      cpu: milliCores(Math.min(cpuLimit, coresOf(cpuRequest))),
+      memory: String(Math.min(memoryLimitBytes, bytesOf(memoryRequest))),
+      'ephemeral-storage': isTight ? ephemeralStorageLimit : AGENT_STORAGE_REQUEST,
     },
-    limits: { cpu: milliCores(cpuLimit), memory: String(memoryLimitBytes), 'ephemeral-storage': AGENT_STORAGE_LIMIT },
+    limits: { cpu: milliCores(cpuLimit), memory: String(memoryLimitBytes), 'ephemeral-storage': ephemeralStorageLimit },
   }
 }
 

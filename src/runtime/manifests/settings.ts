@@ -1,4 +1,5 @@
-// What an operator decides about all sandboxes of a cluster.
+// What an operator decides about all sandboxes of a cluster, and what the portal's settings choose instead. Pure.
+import type { ClusterChoices } from '../runtime.ts'
 
 /** Which way out a sandbox's network has; the policies behind the words are the chart's. */
 export const EGRESS_PRESETS = ['none', 'model', 'internet'] as const
@@ -17,4 +18,15 @@ export interface ClusterSettings {
   egress: EgressPreset
   /** `host:port` that no sandbox may reach, by which each one proves that its network is closed. */
   closedAddress?: string
+}
+
+/** The operator's settings with what was chosen laid over them. */
+export function chosen(settings: ClusterSettings, { image, storageSize, storageClass, runtimeClass }: ClusterChoices = {}): ClusterSettings {
+  const { volume } = settings
+  return {
+    ...settings,
+    agentImage: image || settings.agentImage,
+    runtimeClass: (runtimeClass ?? settings.runtimeClass) || undefined,
+    volume: volume.kind === 'pvc' ? { kind: 'pvc', size: storageSize ?? volume.size, storageClass: (storageClass ?? volume.storageClass) || undefined } : volume,
+  }
 }

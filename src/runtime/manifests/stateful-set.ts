@@ -3,10 +3,11 @@ import type { V1PersistentVolumeClaim, V1StatefulSet } from '@kubernetes/client-
 import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, selectorOf } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { podSpec } from './pod.ts'
-import type { ClusterSettings } from './settings.ts'
+import { type ClusterSettings, chosen } from './settings.ts'
 
 /** A StatefulSet that runs the sandbox of `spec`; `credentialKey` names the key of its terminal's credential. */
-export function statefulSet(spec: SandboxSpec, settings: ClusterSettings, credentialKey: string): V1StatefulSet {
+export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, credentialKey: string): V1StatefulSet {
+  const settings = chosen(operator, spec.choices)
   const annotations = { [GENERATION]: String(spec.generation), [CREDENTIAL_KEY]: credentialKey }
   return {
     apiVersion: 'apps/v1',

@@ -37,3 +37,23 @@ export function coresOf(text: string): number {
 export function bytesOf(text: string): number {
   return Math.round(quantity(text) ?? 0)
 }
+
+/** Smallest and largest amount that makes sense, and its unit in words. */
+export interface QuantityRange {
+  min: string
+  max: string
+  /** An example of how it is written. */
+  example: string
+}
+
+/** Why a text is no amount in this range, or undefined. */
+export function quantityProblem(text: string, { min, max, example }: QuantityRange): string | undefined {
+  const amount = quantity(text)
+  if (text !== text.trim() || amount === undefined) return `Give an amount like ${example}, not “${text.slice(0, 40)}”.`
+  if (amount < bytesOrCores(min)) return text.endsWith('m') && min.endsWith('i') ? 'A small “m” means a thousandth. Write Mi for mebibytes.' : `Give at least ${min}.`
+  return amount > bytesOrCores(max) ? `Give at most ${max}.` : undefined
+}
+
+function bytesOrCores(text: string): number {
+  return quantity(text) ?? Number.NaN
+}
