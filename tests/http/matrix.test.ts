@@ -110,7 +110,7 @@ async function rows(ids: Ids): Promise<unknown> {
   } = (await sessions.ofAgent(agent.id)) ?? { status: 'none' }
   const own = await logins.list({ id: agent.createdBy })
   return {
-    agent: { ...agent, generation: 0, startedVersion: 0 },
+    agent: { ...agent, generation: 0, startedVersion: 0, startedImage: null },
     session,
     ended: ['stopped', 'deleted', 'none'].includes(status),
     file: await outputs.find(agent, 'a.txt'),
