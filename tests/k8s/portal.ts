@@ -10,6 +10,7 @@ export interface SessionJson {
   status: string
   reason: string | null
   warning: string | null
+  started_at: string
   steps: { step: string; startedMs: number; endedMs?: number; detail?: string }[]
 }
 
@@ -28,9 +29,13 @@ export class InstalledPortal {
     const namespace = `${prefix}-${Math.random().toString(36).slice(2, 8)}`
     const portal = new InstalledPortal(namespace, new Map())
     atEnd(() => portal.uninstall())
-    const all = ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), ...values]
-    await helm('install', 'sac', CHART, '-n', namespace, '--create-namespace', ...all, '--wait', '--timeout', '4m')
+    await helm('install', 'sac', CHART, '-n', namespace, '--create-namespace', ...allValues(values), '--wait', '--timeout', '4m')
     return portal
+  }
+
+  /** The same release with these values, one replica after the other. */
+  async upgrade(...values: string[]): Promise<void> {
+    await helm('upgrade', 'sac', CHART, '-n', this.namespace, ...allValues(values), '--wait', '--timeout', '4m')
   }
 
   /** The release that was installed for the tests in the namespace RELEASE_NAMESPACE, else one of the suite's own. */
@@ -53,7 +58,8 @@ export class InstalledPortal {
   /** Base URL of one replica's public (8080) or internal (8082) listener. */
   async url(replica: string, port = 8080): Promise<string> {
     const name = `${replica} ${port}`
-    const way = this.ways.get(name) ?? (await forward(this.namespace, `pod/${replica}`, port))
+    const known = this.ways.get(name)
+    const way = known && !known.isOver ? known : await forward(this.namespace, `pod/${replica}`, port)
     this.ways.set(name, way)
     return way.url
   }
@@ -84,11 +90,13 @@ export class InstalledPortal {
   }
 }
 
+const allValues = (values: string[]) => ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), ...values]
+
 /** Somebody at one replica. */
 export class PortalUser {
   constructor(
     readonly url: string,
-    private readonly token: string,
+    readonly token: string,
     readonly id: number,
   ) {}
 
@@ -140,13 +148,35 @@ export class PortalUser {
     const { body } = await this.ask<{ files: { path: string }[] }>('GET', `/api/workspace/output/files?agent_id=${agentId}`)
     return body.files.map(({ path }) => path)
   }
+
+  /** Content of a file in the agent's output. */
+  async read(agentId: number, path: string): Promise<string> {
+    const { status, body } = await this.ask<string>('GET', `/api/workspace/output/files/download?agent_id=${agentId}&path=${encodeURIComponent(path)}`)
+    return status === 200 ? body : `status ${status}`
+  }
 }
 
-/** Runs a command by the CLI's own shell prefix and waits for what it prints. */
+const SHOWN_MS = 6000
+
+/** Runs a command by the CLI's own shell prefix and waits for what it prints. What the terminal showed before is forgotten. */
 export async function shell(terminal: TerminalClient, command: string, answer: string): Promise<void> {
   await terminal.shows('❯', 30_000)
-  terminal.type(`!${command}`)
-  await terminal.shows(command.slice(-12))
+  const typeIt = async () => {
+    terminal.text = ''
+    terminal.type(`!${command}`)
+    // The end of it only: the CLI may draw a line in parts.
+    await terminal.shows(command.slice(-3), SHOWN_MS)
+  }
+  // A CLI that has just begun throws away what comes before it listens: then once more, on an empty line.
+  await typeIt().catch(() => {
+    terminal.type('\u0015\u007f')
+    return typeIt()
+  })
+  terminal.text = ''
   terminal.type('\r')
-  await terminal.shows(answer)
+  // It draws only what differs from before; in another size it draws everything.
+  await terminal.shows(answer, SHOWN_MS).catch(() => {
+    terminal.frame('1', JSON.stringify({ columns: 110, rows: 32 }))
+    return terminal.shows(answer)
+  })
 }

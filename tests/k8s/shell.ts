@@ -60,6 +60,8 @@ export function valuesFile(values: object): Disposable & { path: string } {
 
 export interface Forward extends AsyncDisposable {
   url: string
+  /** Whether it has ended, as it does with what it led to. */
+  readonly isOver: boolean
 }
 
 /** Reaches a Service, or a `pod/NAME`, from this machine, wherever the cluster is. */
@@ -78,6 +80,9 @@ export async function forward(namespace: string, target: string, port: number): 
   }
   return {
     url: `http://127.0.0.1:${/127\.0\.0\.1:(\d+)/.exec(said)?.[1]}`,
+    get isOver() {
+      return child.exitCode !== null
+    },
     async [Symbol.asyncDispose]() {
       child.kill()
       await child.exited
