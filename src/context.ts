@@ -64,6 +64,8 @@ export interface Overrides {
   /** URL of a database that is there already. */
   databaseUrl?: string
   startLimits?: StartLimits
+  /** After how much quiet an agent counts as idle, instead of the setting. */
+  idleAfterMs?: () => Promise<number>
 }
 
 /** Everything that routes may be given. */
@@ -158,7 +160,18 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     recovers: (...failed) => rolloutSteps.recover(...failed),
   })
   const reconciler = disposing.use(
-    new Reconciler({ agents, sessions, outputs, runtime, starter, idleness: new Idleness({ sessions, settings, runtime }), bus, tasks, logger, isLeader }),
+    new Reconciler({
+      agents,
+      sessions,
+      outputs,
+      runtime,
+      starter,
+      idleness: new Idleness({ sessions, settings: { idleAfterMs: overrides.idleAfterMs ?? (() => settings.idleAfterMs()) }, runtime }),
+      bus,
+      tasks,
+      logger,
+      isLeader,
+    }),
   )
   const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, tasks, logger, isLeader })
 

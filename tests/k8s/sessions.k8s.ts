@@ -80,8 +80,8 @@ test('the token of an older start is refused', async () => {
 test('an agent at which nothing happens gives its room back; sockets that come back do not wake it, a wish does, with its files', async () => {
   const terminal = there.terminal(session.session_id)
   await terminal.shows('❯')
-  await here.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 5 })
-  await here.becomes(session.session_id, 'asleep', 90_000)
+  await here.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 60 })
+  await here.becomes(session.session_id, 'asleep', 150_000)
   expect(await terminal.ends()).toBe(4404)
   await until(async () => !(await pods()).includes(`pod/${pod()}`), { timeoutMs: 60_000, what: 'the end of the pod' })
   for (const user of [here, there]) expect((await user.ask('GET', `/ws/${session.session_id}`)).status).toBe(404)

@@ -13,8 +13,9 @@ const named = (name: string) => (missing ? `${name} (${missing})` : name)
 let app: TestApp
 let mira: Person
 let agentId: number
+let idleMs = 3_600_000
 beforeAll(async () => {
-  app = await startTestApp()
+  app = await startTestApp({ idleAfterMs: async () => idleMs })
   mira = await app.as('mira')
   agentId = await mira.createAgent()
   if (!skip) await mira.startAgent(agentId)
@@ -23,7 +24,7 @@ afterAll(() => app[Symbol.asyncDispose]())
 
 const listed = async () => (await mira.ask<{ statuses: { agent_id: number; status: string }[] }>('GET', '/api/agent-statuses')).body.statuses[0]?.status
 const row = async () => (await app.portal.context.sessions.ofAgent(agentId)) as SessionRow
-const becomes = (status: string) => until(async () => (await row()).status === status, { timeoutMs: 15_000, what: `the session ${status}` })
+const becomes = (status: string) => until(async () => (await row()).status === status, { timeoutMs: 30_000, what: `the session ${status}` })
 /** As if the last sign of life had been that long ago. */
 const aged = async (minutes: number): Promise<SessionRow> => ({
   ...(await row()),
@@ -32,15 +33,15 @@ const aged = async (minutes: number): Promise<SessionRow> => ({
 })
 
 test.skipIf(skip)(named('an agent at which nothing happens becomes idle, in the list and on the bus; an event of its hooks or a key wakes it'), async () => {
-  const { settings, sessions, bus } = app.portal.context
+  const { sessions, bus } = app.portal.context
   const heard: string[] = []
   const off = bus.subscribe((event) => event.kind === 'session.changed' && void sessions.ofAgent(agentId).then((session) => session && heard.push(session.status)))
   expect(await listed()).toBe('running')
-  await settings.set('idle_after_seconds', 1, undefined)
+  idleMs = 1000
   await becomes('idle')
   expect(await listed()).toBe('idle')
   await until(() => heard.includes('idle'), { what: 'news of it' })
-  await settings.set('idle_after_seconds', 3600, undefined)
+  idleMs = 3_600_000
   await sessions.noteActivity(agentId, 'working', 'reads a file')
   expect((await row()).status).toBe('running')
   expect(await listed()).toBe('working')
@@ -111,9 +112,13 @@ test.skipIf(skip)(named('where idle sandboxes sleep, silence puts one to sleep, 
   expect((await row()).status).toBe('running')
 })
 
-test('only admins set after how long an agent is idle', async () => {
+test('only admins set after how long an agent is idle, and not so short that somebody who types would be; a shorter one of before does not count', async () => {
   expect((await mira.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 60 })).status).toBe(403)
   const admin = await app.admin()
-  expect((await admin.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 0 })).status).toBe(422)
+  expect((await admin.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 59 })).status).toBe(422)
   expect((await admin.ask('PUT', '/api/admin/settings/idle_after_seconds', { value: 60 })).status).toBe(200)
+  const { settings, database } = app.portal.context
+  expect(await settings.idleAfterMs()).toBe(60_000)
+  await database.db.execute(`update system_settings set value = '5' where key = 'idle_after_seconds'`)
+  expect(await settings.idleAfterMs()).toBe(1_800_000)
 })
