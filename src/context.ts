@@ -34,6 +34,7 @@ import { Lease } from './sessions/lease.ts'
 import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
+import { Starts } from './sessions/starts.ts'
 import type { EnvironmentValues } from './settings/keys.ts'
 import { Settings } from './settings/settings.ts'
 import { openStorage } from './storage/open.ts'
@@ -137,6 +138,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const outputs = new Outputs({ db, storage, bus, settings })
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
   const sessions = new Sessions({ db, bus })
+  const starts = new Starts({ db, environment: (agent) => agents.environment(agent) })
   const statuses = new AgentStatuses({ agents, sessions, runtime })
   const hub = disposing.use(new TerminalHub({ openUpstream, logger, memory: new ModesMemory(join(config.dataDir, 'terminals')) }))
   const streams = disposing.use(new EventStreams())
@@ -150,6 +152,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const starter = new SandboxStarter({
     agents,
     sessions,
+    starts,
     settings,
     runtime,
     terminalAnswers,
@@ -163,6 +166,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     new Reconciler({
       agents,
       sessions,
+      starts,
       outputs,
       runtime,
       starter,

@@ -65,6 +65,8 @@ export type Stage =
       sessionId: string
       /** Stays visible while it runs, for example that isolation is off. */
       warning?: string
+      /** What an admin did with it. */
+      notice?: string
       /** Saved changes wait for a restart. */
       needsRestart: boolean
       /** Colours that the CLI was started with; dark unless told. */
@@ -74,7 +76,7 @@ export type Stage =
       /** Short name of the model, shown above the terminal. */
       model?: string
     }
-  | { kind: 'starting'; startedAt: string; percent: number; steps: StartStepView[]; reason?: string }
+  | { kind: 'starting'; startedAt: string; percent: number; steps: StartStepView[]; reason?: string; notice?: string }
   | { kind: 'failed'; reason: string; steps: StartStepView[]; seconds?: string }
   | { kind: 'stopped'; reason: string }
   | { kind: 'asleep' }

@@ -24,6 +24,7 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
         percent: percentOf(session.steps),
         steps: stepViews(session.steps, session.startedAt, false),
         reason: session.reason ?? undefined,
+        notice: session.notice ?? undefined,
       }
     case 'running':
     case 'idle':
@@ -32,6 +33,7 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
         sessionId: session.id,
         theme: session.theme,
         warning: session.warning ?? undefined,
+        notice: session.notice ?? undefined,
         needsRestart: agent.restartVersion > agent.startedVersion,
         readyAt: session.readyAt?.toISOString(),
         model: agent.config.anthropic_opus_model.replace(/^.*\//, '').replace(/^claude-/, '') || undefined,

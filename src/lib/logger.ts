@@ -14,7 +14,7 @@ export interface Logger {
 
 const RANK: Record<Level, number> = { debug: 10, info: 20, warn: 30, error: 40 }
 const SECRET_KEY = /pass(word)?|secret|token|authorization|cookie|api[-_]?key|credential|ciphertext/i
-const SECRET_VALUE = /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}|\bsk-[\w-]{12,}|([?&](?:token|access_token|jwt|ticket|invitation)=)[^&\s"]+|(\w+:\/\/[^:/\s]*:)[^@/\s]+@/g
+const SECRET_VALUE = /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}|\bsk-[\w-]{12,}|([?&](?:token|access_token|jwt|ticket|invitation)=)[^&\s"]+|(\b\w{1,20}:\/\/[^:/\s]*:)[^@/\s]+@/g
 
 /** Replaces what looks like a credential: JWTs, provider keys, tokens in a query, passwords in a URL. */
 export function redact(text: string): string {

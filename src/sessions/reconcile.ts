@@ -11,6 +11,7 @@ import type { Idleness } from './idleness.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import type { SandboxStarter } from './starter.ts'
+import type { Starts } from './starts.ts'
 
 const EVERY_MS = 5000
 const HEAL_LIMIT = 3
@@ -19,6 +20,7 @@ const HEAL_WINDOW_MS = 10 * 60_000
 interface Deps {
   agents: Agents
   sessions: Sessions
+  starts: Starts
   outputs: Outputs
   runtime: Runtime
   starter: SandboxStarter
@@ -108,6 +110,7 @@ export class Reconciler {
     const recent = (this.healed.get(agent.id) ?? []).filter((at) => now - at < HEAL_WINDOW_MS)
     this.healed.set(agent.id, [...recent, now])
     const reason = state.reason ?? 'The sandbox ended by itself.'
+    await this.noteEnd(agent, session, { ...state, reason })
     if (recent.length >= HEAL_LIMIT) {
       await this.deps.sessions.change(session, ['running', 'idle'], {
         status: 'failed',
@@ -118,6 +121,13 @@ export class Reconciler {
     }
     this.deps.logger.warn('a sandbox is gone and starts again', { agentId: agent.id, reason })
     await this.deps.sessions.change(session, ['running', 'idle'], { status: 'creating', reason, steps: [], startedAt: new Date(), readyAt: null, activity: null })
+  }
+
+  // @NOTE what admins are told later is no reason to leave a sandbox down now.
+  private async noteEnd(agent: Agent, session: SessionRow, { reason, evidence }: SandboxState): Promise<void> {
+    await this.deps.starts
+      .note(agent, session, { outcome: 'ended', endedAt: new Date(), reason, evidence })
+      .catch((error: unknown) => this.deps.logger.warn('the end of a sandbox was not noted', { agentId: agent.id, error }))
   }
 
   private async removeAgent(agentId: number): Promise<void> {

@@ -1,6 +1,6 @@
 // Table of sessions: what should run, how far it is, and why it failed.
 import { sql } from 'drizzle-orm'
-import { bigint, index, jsonb, pgTable, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { bigint, bigserial, index, integer, jsonb, pgTable, text, timestamp, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import { agents } from '../agents/schema.ts'
 import type { StartStep } from '../runtime/runtime.ts'
 import { users } from '../users/schema.ts'
@@ -34,6 +34,8 @@ export const sessions = pgTable(
     reason: text('reason'),
     /** A warning that stays visible while it runs, for example that isolation is off. */
     warning: text('warning'),
+    /** What an admin did with it, for its owner. */
+    notice: text('notice'),
     /** What the CLI does now: `working`, `waiting`, `needs-you`. */
     activity: text('activity', { enum: ['working', 'waiting', 'needs-you'] }),
     activityDetail: text('activity_detail'),
@@ -51,3 +53,32 @@ export const sessions = pgTable(
 )
 
 export type SessionRow = typeof sessions.$inferSelect
+
+export const START_OUTCOMES = ['starting', 'ready', 'failed', 'ended'] as const
+
+/** The last starts of each agent's sandbox, for admins. */
+export const sandboxStarts = pgTable(
+  'sandbox_starts',
+  {
+    id: bigserial('id', { mode: 'number' }).primaryKey(),
+    agentId: bigint('agent_id', { mode: 'number' })
+      .notNull()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    /** The session's start that it belongs to. */
+    startedAt: timestamp('started_at', { withTimezone: true }).notNull(),
+    generation: integer('generation'),
+    outcome: text('outcome', { enum: START_OUTCOMES }).notNull().default('starting'),
+    /** What had ended the sandbox before, where it came back by itself. */
+    cause: text('cause'),
+    /** Why it waited, failed or ended, in the words that its owner saw. */
+    reason: text('reason'),
+    /** What that was read from, in the system's own words, without secrets. */
+    evidence: text('evidence'),
+    steps: jsonb('steps').$type<StepRecord[]>().notNull().default([]),
+    readyAt: timestamp('ready_at', { withTimezone: true }),
+    endedAt: timestamp('ended_at', { withTimezone: true }),
+  },
+  (table) => [unique('sandbox_starts_once').on(table.agentId, table.startedAt)],
+)
+
+export type SandboxStartRow = typeof sandboxStarts.$inferSelect

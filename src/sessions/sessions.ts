@@ -55,11 +55,11 @@ export class Sessions {
     return present ? { session: present, isNew: false } : this.opened(tx, agent, theme)
   }
 
-  /** Begins a new generation of a session that runs, in the colours that it has unless told. */
-  async restart(agent: Agent, theme?: SessionRow['theme']): Promise<SessionRow> {
+  /** Begins a new generation of a session that runs, in the colours that it has unless told. `notice` tells its owner why. */
+  async restart(agent: Agent, theme?: SessionRow['theme'], notice?: string): Promise<SessionRow> {
     const [row] = await this.deps.db
       .update(sessions)
-      .set(fresh(theme))
+      .set({ ...fresh(theme), notice: notice ?? null })
       .where(and(eq(sessions.agentId, agent.id), ne(sessions.status, 'deleted')))
       .returning()
     if (!row) return (await this.open(agent, { theme })).session
@@ -213,6 +213,7 @@ function fresh(theme?: SessionRow['theme']) {
     steps: [],
     reason: null,
     warning: null,
+    notice: null,
     activity: null,
     activityDetail: null,
     readyAt: null,

@@ -4,14 +4,13 @@ import { AppError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
 import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
-import type { Runtime, SandboxSpec, SandboxState, StartProgress } from '../runtime/runtime.ts'
+import type { Runtime, SandboxSpec, SandboxState } from '../runtime/runtime.ts'
 import type { Limits, Settings } from '../settings/settings.ts'
 import { failureReason } from './reconcile.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
-import { closed, withProgress } from './steps.ts'
-
-const WRITE_EVERY_MS = 250
+import { StartRecord } from './start-record.ts'
+import type { Starts } from './starts.ts'
 
 /** How long a start may take. */
 export interface StartLimits {
@@ -26,6 +25,7 @@ export const START_LIMITS: StartLimits = { readyMs: 300_000, answerMs: 60_000 }
 interface Deps {
   agents: Agents
   sessions: Sessions
+  starts: Starts
   settings: Settings
   runtime: Runtime
   /** Resolves when the agent's terminal has written something. */
@@ -41,7 +41,7 @@ interface Deps {
 
 interface Attempt {
   session: SessionRow
-  record: StepWriter
+  record: StartRecord
   signal: AbortSignal
 }
 
@@ -74,7 +74,7 @@ export class SandboxStarter {
   private async start(agent: Agent, session: SessionRow, state: SandboxState, signal: AbortSignal): Promise<void> {
     const { sessions, runtime, logger } = this.deps
     const limit = AbortSignal.timeout(this.deps.limits.readyMs)
-    const record = new StepWriter(sessions, session)
+    const record = new StartRecord(this.deps, agent, session)
     const superseded = () => signal.aborted
     try {
       record.note({ step: 'scheduling' })
@@ -84,6 +84,7 @@ export class SandboxStarter {
       await record.finish()
       const told = warning ?? (runtime.follow && session.reason ? `${session.reason} It came back by itself and goes on where it was.` : null)
       await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: told, steps: record.steps })
+      await record.ready()
       logger.info('sandbox is ready', { agentId: agent.id, ms: Date.now() - session.startedAt.getTime() })
     } catch (error) {
       await record.finish()
@@ -91,6 +92,7 @@ export class SandboxStarter {
       if (superseded()) return
       logger.warn('sandbox did not start', { agentId: agent.id, error })
       const reason = limit.aborted ? await this.whyLate(agent) : failureReason(error)
+      await record.failed(reason, error)
       if (await this.deps.recovers(agent, session, reason)) return
       await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
       await runtime
@@ -104,12 +106,12 @@ export class SandboxStarter {
     return this.deps.runtime.follow !== undefined && reason !== null && state.generation === generation && (state.phase === 'starting' || state.phase === 'ready')
   }
 
-  private async mend(agent: Agent, record: StepWriter, signal: AbortSignal): Promise<void> {
+  private async mend(agent: Agent, record: StartRecord, signal: AbortSignal): Promise<void> {
     await this.deps.runtime.follow?.({ userId: agent.createdBy, agentId: agent.id, generation: agent.generation }, (news) => record.note(news), signal)
     await this.answered(agent, record)
   }
 
-  private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StepWriter, signal: AbortSignal): Promise<void> {
+  private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StartRecord, signal: AbortSignal): Promise<void> {
     if (state.phase !== 'absent') await this.deps.runtime.stop({ userId: agent.createdBy, agentId: agent.id })
     const limits = await this.deps.settings.limits(agent.createdBy)
     await this.bringUp(await this.deps.agents.nextGeneration(agent, limits.image), limits, { session, record, signal })
@@ -123,6 +125,7 @@ export class SandboxStarter {
 
   private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, limits: Limits, { session, record, signal }: Attempt): Promise<void> {
     const { agents, runtime } = this.deps
+    record.generation(agent.generation, sandboxToken)
     const spec: SandboxSpec = {
       userId: agent.createdBy,
       agentId: agent.id,
@@ -139,44 +142,11 @@ export class SandboxStarter {
     await this.answered(agent, record)
   }
 
-  private async answered(agent: Agent, record: StepWriter): Promise<void> {
+  private async answered(agent: Agent, record: StartRecord): Promise<void> {
     record.note({ step: 'terminal' })
     // Ready means that the terminal answered, not that a process runs.
     await this.deps.terminalAnswers(agent, this.deps.limits.answerMs).catch((cause: unknown) => {
       throw new AppError('unavailable', 'terminal_silent', 'The terminal did not answer within a minute. Try again, or ask an admin to look at the log.', { cause })
     })
-  }
-}
-
-/** Writes steps at most four times a second, and the last state always. */
-class StepWriter {
-  steps: SessionRow['steps'] = []
-  private writing: Promise<unknown> = Promise.resolve()
-  private timer: ReturnType<typeof setTimeout> | undefined
-
-  constructor(
-    private readonly sessions: Sessions,
-    private readonly session: SessionRow,
-  ) {}
-
-  note(news: StartProgress): void {
-    this.steps = withProgress(this.steps, news, this.elapsed())
-    this.timer ??= setTimeout(() => this.write(), this.steps.length === 1 ? 0 : WRITE_EVERY_MS)
-  }
-
-  async finish(): Promise<void> {
-    clearTimeout(this.timer)
-    this.steps = closed(this.steps, this.elapsed())
-    await this.writing.catch(() => {})
-  }
-
-  private write(): void {
-    this.timer = undefined
-    // @NOTE a lost progress line is no loss: the next one tells the whole.
-    this.writing = this.sessions.change(this.session, ['creating'], { steps: this.steps }).catch(() => {})
-  }
-
-  private elapsed(): number {
-    return Date.now() - this.session.startedAt.getTime()
   }
 }

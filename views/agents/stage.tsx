@@ -1,7 +1,7 @@
 // The middle of the workbench in each of its states. The parts with an id are what the event stream changes.
 import { Callout } from '../components/callout.tsx'
 import { Icon, IconButton, State } from '../components/icon.tsx'
-import { quoted } from '../components/text.ts'
+import { headline, quoted } from '../components/text.ts'
 import type { AgentCard, Stage } from '../model.ts'
 import { AgentMenu, StageAction } from './actions.tsx'
 import { NotRunning, Starting } from './start.tsx'
@@ -35,8 +35,13 @@ export function StageView({ card, stage, screenReader }: StageProps & { screenRe
 
 /** The first sentence says what is the matter. */
 function Warning({ text }: { text: string }) {
-  const [title = '', ...rest] = text.split(/(?<=\.)\s+/)
-  return <Callout tone="warn" title={title} text={rest.join(' ')} />
+  const { title, rest } = headline(text)
+  return <Callout tone="warn" title={title} text={rest} />
+}
+
+function Notice({ text }: { text: string }) {
+  const { title, rest } = headline(text)
+  return <Callout tone="accent" title={title} text={rest} />
 }
 
 /** Name, state and actions above the terminal, for `#stage-bar`; may change at any time. */
@@ -84,6 +89,7 @@ export function StageNotes({ card, stage }: StageProps) {
   return (
     <>
       {stage.warning ? <Warning text={stage.warning} /> : ''}
+      {stage.notice ? <Notice text={stage.notice} /> : ''}
       {stage.needsRestart ? (
         <Callout tone="accent" title="Saved changes wait for a restart" text="The running agent still has its earlier settings. Files and conversation stay.">
           <StageAction id={card.id} verb="restart" word="Restart now" small />

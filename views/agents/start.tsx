@@ -2,6 +2,7 @@
 import { Callout } from '../components/callout.tsx'
 import { Icon } from '../components/icon.tsx'
 import { elapsed } from '../components/measures.ts'
+import { headline } from '../components/text.ts'
 import type { AgentCard, Stage, StartStepView } from '../model.ts'
 import { StageAction } from './actions.tsx'
 
@@ -27,6 +28,13 @@ export function Starting({ stage }: { stage: Extract<Stage, { kind: 'starting' }
       {stage.reason ? (
         <p class="hint" safe>
           {stage.reason}
+        </p>
+      ) : (
+        ''
+      )}
+      {stage.notice ? (
+        <p class="hint" safe>
+          {stage.notice}
         </p>
       ) : (
         ''
@@ -75,7 +83,7 @@ export function NotRunning({ card, stage }: { card: AgentCard; stage: Extract<St
 
 function Failed({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind: 'failed' }> }) {
   const failedAt = stage.steps.findIndex((step) => step.state === 'failed')
-  const [title = '', ...rest] = stage.reason.split(/(?<=\.)\s+/)
+  const { title, rest } = headline(stage.reason)
   return (
     <div class="stack loose" id="start">
       <div class="stack">
@@ -91,7 +99,7 @@ function Failed({ card, stage }: { card: AgentCard; stage: Extract<Stage, { kind
           aria-label={failedAt < 0 ? 'Not started' : `Stopped at step ${failedAt + 1} of ${stage.steps.length}`}
         />
       </div>
-      <Callout tone="bad" title={title} text={rest.join(' ')} />
+      <Callout tone="bad" title={title} text={rest} />
       <Steps steps={stage.steps} />
       <div class="row wrap">
         <StageAction id={card.id} verb="start" word="Try again" icon="rotate-cw" primary />

@@ -8,3 +8,9 @@ import { escapeHtml } from '@kitajs/html'
 export function quoted(text: string): string {
   return escapeHtml(text)
 }
+
+/** The first sentence of a text says what is the matter; the others say why, and what to do. */
+export function headline(text: string): { title: string; rest: string } {
+  const [title = '', ...others] = text.split(/(?<=\.)\s+/)
+  return { title, rest: others.join(' ') }
+}

@@ -1,0 +1,2 @@
+alter table sessions drop column notice;
+drop table sandbox_starts;
