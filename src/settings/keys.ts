@@ -30,19 +30,10 @@ export interface SettingRule {
 const USER = 'Can be set per user.'
 const USER_AND_AGENT = 'Per agent. Can be set per user and per agent.'
 
-<<<<<<< HEAD
-/** The settings that exist. Sizes are MiB or amounts like 10Gi, times seconds, CPU cores. */
-=======
-const decimal =
-  (min: number, max: number) =>
-  (value: unknown): string | undefined =>
-    typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max ? undefined : `Give a number from ${min} to ${max}.`
-
 /** Signs of life are noted up to half a minute late: with less than this somebody who types would count as idle. */
 const SHORTEST_IDLE_S = 60
 
-/** The settings that exist. Sizes are MiB, times seconds, CPU cores. */
->>>>>>> 7e61c78 (An agent counts as idle after a minute at the earliest: signs of life are noted up to half a minute late, and people who type were put to sleep)
+/** The settings that exist. Sizes are MiB or amounts like 10Gi, times seconds, CPU cores. */
 export const SETTINGS = {
   registration_mode: { builtIn: 'invite', perUser: false, problem: oneOf('open', 'invite', 'closed') },
   max_agents_per_user: {
@@ -88,7 +79,6 @@ export const SETTINGS = {
     problem: wholeNumber(32, 32_768),
   },
   /** How long nothing may happen at an agent before its list shows it as idle. */
-<<<<<<< HEAD
   idle_after_seconds: {
     builtIn: 1800,
     perUser: false,
@@ -99,7 +89,7 @@ export const SETTINGS = {
       kind: 'minutes',
       unit: 'minutes',
     },
-    problem: wholeNumber(1, 30 * 24 * 3600),
+    problem: wholeNumber(SHORTEST_IDLE_S, 30 * 24 * 3600),
   },
   docker_image: {
     builtIn: '',
@@ -186,10 +176,6 @@ export const SETTINGS = {
     form: { group: 'agents', label: 'Temporary files', about: `What an agent may write outside of its volume before its node ends it. ${USER}`, kind: 'text', placeholder: '10Gi' },
     problem: amount({ min: '64Mi', max: '16Ti', example: '10Gi' }),
   },
-=======
-  idle_after_seconds: { builtIn: 1800, perUser: false, problem: wholeNumber(SHORTEST_IDLE_S, 30 * 24 * 3600) },
-  pids_limit: { builtIn: 512, perUser: true, problem: wholeNumber(32, 32_768) },
->>>>>>> 7e61c78 (An agent counts as idle after a minute at the earliest: signs of life are noted up to half a minute late, and people who type were put to sleep)
   output_max_bytes: { builtIn: 10 * 1024 ** 3, perUser: true, problem: wholeNumber(0, 2 ** 50) },
   output_max_files: { builtIn: 100_000, perUser: true, problem: wholeNumber(0, 10_000_000) },
   output_max_file_bytes: { builtIn: 10 * 1024 ** 3, perUser: true, problem: wholeNumber(0, 2 ** 50) },

@@ -108,26 +108,14 @@ interface TestAppOptions {
   claudeBin?: string
   env?: Record<string, string>
   startLimits?: StartLimits
+  /** After how much quiet an agent counts as idle, instead of the setting. */
+  idleAfterMs?: () => Promise<number>
   /** Makes the runtime in place of the local one. */
   runtime?: (options: LocalRuntimeOptions) => LocalRuntime
 }
 
 /** Starts a portal whose agents run `claudeBin` (bash unless told). */
-<<<<<<< HEAD
-export async function startTestApp({ claudeBin, env = {}, startLimits, runtime }: TestAppOptions = {}): Promise<TestApp> {
-=======
-export async function startTestApp({
-  claudeBin,
-  env = {},
-  startLimits,
-  idleAfterMs,
-}: {
-  claudeBin?: string
-  env?: Record<string, string>
-  startLimits?: StartLimits
-  idleAfterMs?: () => Promise<number>
-} = {}): Promise<TestApp> {
->>>>>>> 7e61c78 (An agent counts as idle after a minute at the earliest: signs of life are noted up to half a minute late, and people who type were put to sleep)
+export async function startTestApp({ claudeBin, env = {}, startLimits, idleAfterMs, runtime }: TestAppOptions = {}): Promise<TestApp> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sac-test-'))
   const databaseUrl = await testDatabase()
   const config = readConfig({
@@ -140,13 +128,9 @@ export async function startTestApp({
     ...(claudeBin && { CLAUDE_BIN: claudeBin }),
     ...env,
   })
-<<<<<<< HEAD
   const sidecarBin = join(import.meta.dir, '..', '..', 'dist', 'sidecar')
   const own = () => runtime?.({ ...config.runtime, dataDir, sidecarBin, logger: silentLogger, internalUrl: () => app.portal.internalUrl })
-  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits, runtime: own() })
-=======
-  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits, idleAfterMs })
->>>>>>> 7e61c78 (An agent counts as idle after a minute at the earliest: signs of life are noted up to half a minute late, and people who type were put to sleep)
+  const start = () => startPortal(config, { logger: silentLogger, databaseUrl, startLimits, idleAfterMs, runtime: own() })
   const app: TestApp = new TestApp(await start(), dataDir, databaseUrl, async () => {
     await app.portal.stop()
     app.portal = await start()
