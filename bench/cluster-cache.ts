@@ -11,7 +11,7 @@ import { KubernetesRuntime } from '../src/runtime/kubernetes/adapter.ts'
 import { startPortal } from '../src/server.ts'
 import { Lease } from '../src/sessions/lease.ts'
 import { limits, quantile } from './support/report.ts'
-import { NAMESPACE } from './support/scripted-cluster.ts'
+import { INSTALLATION, NAMESPACE } from './support/scripted-cluster.ts'
 
 const AGENTS = 1000
 // A list shows five hundred sessions at most.
@@ -30,7 +30,16 @@ const leader = new Lease(database.url, silentLogger)
 await leader.isLeader()
 const runtime = new KubernetesRuntime({
   access: { server: api, credentials: async () => ({ tls: {}, headers: {} }) },
-  settings: { namespace: NAMESPACE, agentImage: 'a:1', sidecarImage: 's:1', pullPolicy: 'IfNotPresent', pullSecrets: [], volume: { kind: 'pvc', size: '10Gi' }, egress: 'model' },
+  settings: {
+    installation: INSTALLATION,
+    namespace: NAMESPACE,
+    agentImage: 'a:1',
+    sidecarImage: 's:1',
+    pullPolicy: 'IfNotPresent',
+    pullSecrets: [],
+    volume: { kind: 'pvc', size: '10Gi' },
+    egress: 'model',
+  },
   terminals: 'direct',
   clusterDomain: 'cluster.local',
   volumeGraceMs: 0,

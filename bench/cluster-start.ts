@@ -34,7 +34,7 @@ async function measure(kubeconfig: string, sidecarImage: string, agentImage: str
   const { spec } = await client.get<ApiObject & { spec: { clusterIP: string } }>(`${PATHS.services('kube-system')}/kube-dns`)
   const runtime = new KubernetesRuntime({
     access,
-    settings: { namespace, agentImage, sidecarImage, pullPolicy: 'IfNotPresent', pullSecrets: [], volume: { kind: 'pvc', size: '1Gi' }, egress: 'internet' },
+    settings: { installation: 'bench', namespace, agentImage, sidecarImage, pullPolicy: 'IfNotPresent', pullSecrets: [], volume: { kind: 'pvc', size: '1Gi' }, egress: 'internet' },
     terminals: K8S_TERMINALS === 'portforward' ? 'portforward' : 'direct',
     clusterDomain: 'cluster.local',
     // The cluster's own DNS with its caches, as the portal's pods ask it.

@@ -46,7 +46,7 @@ export interface Config {
   organisation: string
 }
 
-export interface ClusterConfig extends ClusterSettings {
+export interface ClusterConfig extends Omit<ClusterSettings, 'installation'> {
   /** Address of the API as a pod is told it; undefined outside of a cluster. */
   api?: { host: string; port: string }
   kubeconfig?: string

@@ -8,8 +8,9 @@ import type { Bus } from './bus/bus.ts'
 import { MemoryBus } from './bus/memory.ts'
 import { RedisBus } from './bus/redis.ts'
 import { type ClusterConfig, type Config, ConfigError } from './config.ts'
-import { type Database, openDatabase } from './db/client.ts'
+import { type Database, type Db, openDatabase } from './db/client.ts'
 import { startEmbedded } from './db/embedded.ts'
+import { installationId } from './db/installation.ts'
 import { migrateUp } from './db/migrate.ts'
 import { waitForDatabase } from './db/wait.ts'
 import { Assets } from './http/assets.ts'
@@ -126,7 +127,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const internal = { url: '' }
   const bus = disposing.use(overrides.bus ?? (config.redisUrl ? new RedisBus(config.redisUrl, logger) : new MemoryBus()))
   const storage = disposing.use(overrides.storage ?? (await openStorage(config)))
-  const runtime = disposing.use(overrides.runtime ?? (await runtimeOf(config, { logger, secretKeys: secrets.secretKeys, internalUrl: () => internal.url })))
+  const runtime = disposing.use(overrides.runtime ?? (await runtimeOf(config, { db, logger, secretKeys: secrets.secretKeys, internalUrl: () => internal.url })))
 
   const settings = new Settings(db, { environment: environmentValues(config), classes: runtime.classes?.bind(runtime) })
   const invitations = new Invitations(db)
@@ -175,6 +176,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       tasks,
       logger,
       isLeader,
+      onDeposed: (listener) => lease.onLost(listener),
     }),
   )
   const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, tasks, logger, isLeader })
@@ -250,9 +252,9 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   }
 }
 
-async function runtimeOf(config: Config, { logger, secretKeys, internalUrl }: { logger: Logger; secretKeys: string[]; internalUrl: () => string }): Promise<Runtime> {
+async function runtimeOf(config: Config, { db, logger, secretKeys, internalUrl }: { db: Db; logger: Logger; secretKeys: string[]; internalUrl: () => string }): Promise<Runtime> {
   const { cluster } = config
-  if (cluster) return clusterRuntime(cluster, secretKeys, logger)
+  if (cluster) return clusterRuntime(cluster, { installation: await installationId(db), secretKeys, logger })
   const { claudeBin, installEnvironment, allowUnsandboxed } = config.runtime
   return new LocalRuntime({ dataDir: config.dataDir, claudeBin, installEnvironment, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
 }
@@ -265,9 +267,12 @@ function environmentValues({ cluster }: Config): EnvironmentValues {
   return { docker_image: agentImage, agent_runtime_class: runtimeClass, ...ofVolume }
 }
 
-async function clusterRuntime({ api, kubeconfig, terminals, clusterDomain, volumeGraceMs, ...settings }: ClusterConfig, secretKeys: string[], logger: Logger): Promise<Runtime> {
+async function clusterRuntime(
+  { api, kubeconfig, terminals, clusterDomain, volumeGraceMs, ...settings }: ClusterConfig,
+  { installation, secretKeys, logger }: { installation: string; secretKeys: string[]; logger: Logger },
+): Promise<Runtime> {
   const access = api ? await podAccess(api.host, api.port) : await kubeconfigAccess(kubeconfig ?? '')
-  return new KubernetesRuntime({ access, settings, terminals, clusterDomain, volumeGraceMs, secretKeys, logger })
+  return new KubernetesRuntime({ access, settings: { ...settings, installation }, terminals, clusterDomain, volumeGraceMs, secretKeys, logger })
 }
 
 /** The compiled sidecar: configured, beside the compiled server, or built in the source tree. */

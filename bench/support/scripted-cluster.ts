@@ -6,6 +6,7 @@ import { statefulSet } from '../../src/runtime/manifests/stateful-set.ts'
 import { ScriptedApi } from '../../tests/runtime/scripted-api.ts'
 
 export const NAMESPACE = 'agents'
+export const INSTALLATION = 'bench'
 const MANAGED_FIELDS = [{ manager: 'sac', operation: 'Apply', fieldsV1: { f: 'x'.repeat(4000) } }]
 
 if (import.meta.main) {
@@ -36,6 +37,7 @@ function fill(api: ScriptedApi, agentId: number): void {
     theme: 'dark' as const,
   }
   const settings = {
+    installation: INSTALLATION,
     namespace: NAMESPACE,
     agentImage: 'a:1',
     sidecarImage: 's:1',

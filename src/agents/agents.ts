@@ -5,6 +5,8 @@ import type { Db, Transaction, Within } from '../db/client.ts'
 import { randomToken, type SecretBox, sha256Hex } from '../lib/crypto.ts'
 import { AppError, invalidFields, notFound } from '../lib/errors.ts'
 import type { UrlRules } from '../lib/url-rules.ts'
+import { Superseded } from '../runtime/runtime.ts'
+import { sessions } from '../sessions/schema.ts'
 import type { Settings } from '../settings/settings.ts'
 import { users } from '../users/schema.ts'
 import { cliEnvironment, secretContext } from './environment.ts'
@@ -115,16 +117,26 @@ export class Agents {
   }
 
   /**
-   * Begins a new generation: the old sandbox token dies, the new one is returned and stored as a hash only. `image` is the
-   * one for agents without one of their own; what the start takes is in `startedImage`.
+   * Begins a new generation, above all that were seen: the old sandbox token dies, the new one is returned and stored as a
+   * hash only. `image` is the one for agents without one of their own; what the start takes is in `startedImage`. Throws
+   * Superseded when it is for a start that the session is not at any more.
    */
-  async nextGeneration(agent: Agent, image = ''): Promise<{ agent: Agent; sandboxToken: string }> {
+  async nextGeneration(
+    agent: Agent,
+    image = '',
+    { above = 0, start }: { above?: number; start?: { id: string; startedAt: Date } } = {},
+  ): Promise<{ agent: Agent; sandboxToken: string }> {
     const sandboxToken = randomToken()
     const tokenHash = sha256Hex(sandboxToken)
     const next = await this.deps.db.transaction(async (tx) => {
+      if (start) {
+        const asked = and(eq(sessions.id, start.id), eq(sessions.startedAt, start.startedAt), eq(sessions.status, 'creating'))
+        const [session] = await tx.select({ id: sessions.id }).from(sessions).where(asked).for('share')
+        if (!session) throw new Superseded(agent.generation)
+      }
       const [row] = await tx
         .update(agents)
-        .set({ generation: sql`${agents.generation} + 1`, startedVersion: sql`${agents.version}`, startedImage: sql`coalesce(${agents.image}, ${image})` })
+        .set({ generation: sql`greatest(${agents.generation}, ${above}::int) + 1`, startedVersion: sql`${agents.version}`, startedImage: sql`coalesce(${agents.image}, ${image})` })
         .where(mine({ id: agent.createdBy }, agent.id))
         .returning()
       if (!row) throw notFound('This agent')

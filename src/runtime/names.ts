@@ -9,8 +9,10 @@ export const MANAGER = 'sac'
 export const AGENT_CONTAINER = 'claude-code'
 export const SIDECAR_CONTAINER = 'output-watcher'
 export const TERMINAL_PORT = 7681
-/** Label selector of everything that belongs to sandboxes. */
+/** Label selector of everything that belongs to sandboxes, whoever's they are. */
 export const SANDBOX_SELECTOR = `app=${APP_LABEL},app.kubernetes.io/managed-by=${MANAGER}`
+/** Label with the id of the installation that an object was made by: nobody else touches it. */
+export const INSTALLATION_LABEL = 'sac.dev/installation'
 export const EGRESS_LABEL = 'sac.dev/egress'
 /** Annotation with the start that an object belongs to. */
 export const GENERATION = 'sac.dev/generation'
@@ -21,7 +23,7 @@ export const RELEASED_LABEL = 'sac.dev/released'
 export const REMOVE_AFTER = 'sac.dev/remove-after'
 const VOLUME = 'data'
 
-/** Name of the StatefulSet, the headless Service and the Secret. */
+/** Name of the StatefulSet and of the headless Service. */
 export function objectName({ userId, agentId }: SandboxKey): string {
   return `${APP_LABEL}-${userId}-${agentId}`
 }
@@ -29,6 +31,11 @@ export function objectName({ userId, agentId }: SandboxKey): string {
 /** Name of the only pod. */
 export function podName(key: SandboxKey): string {
   return `${objectName(key)}-0`
+}
+
+/** Name of the Secret of one start: an older start never changes what a newer one has. */
+export function secretName(ref: SandboxRef): string {
+  return `${objectName(ref)}-${ref.generation}`
 }
 
 /** Name of the claim that the StatefulSet makes from its template. */
@@ -42,13 +49,18 @@ export function podHost(key: SandboxKey, namespace: string, clusterDomain: strin
 }
 
 /** Labels that select exactly one agent's pod. */
-export function selectorOf({ userId, agentId }: SandboxKey): Record<string, string> {
-  return { app: APP_LABEL, 'user-id': String(userId), 'agent-id': String(agentId) }
+export function selectorOf({ userId, agentId }: SandboxKey, installation: string): Record<string, string> {
+  return { app: APP_LABEL, 'user-id': String(userId), 'agent-id': String(agentId), [INSTALLATION_LABEL]: installation }
 }
 
 /** Labels of every object of an agent. */
-export function labelsOf(key: SandboxKey): Record<string, string> {
-  return { ...selectorOf(key), 'app.kubernetes.io/managed-by': MANAGER }
+export function labelsOf(key: SandboxKey, installation: string): Record<string, string> {
+  return { ...selectorOf(key, installation), 'app.kubernetes.io/managed-by': MANAGER }
+}
+
+/** Label selector of the sandboxes of one installation: what others have in the namespace is never seen. */
+export function sandboxesOf(installation: string): string {
+  return `${SANDBOX_SELECTOR},${INSTALLATION_LABEL}=${installation}`
 }
 
 /** The agent that an object, a pod or a claim is named for; undefined for anything else. */

@@ -1,4 +1,5 @@
 // The port to whatever runs sandboxes. Adapters: local (dtach + bubblewrap) and kubernetes (StatefulSets).
+import { AppError } from '../lib/errors.ts'
 
 /** Names one agent's sandbox. All adapters derive their own names from these three numbers. */
 export interface SandboxRef {
@@ -124,6 +125,14 @@ export type Metrics = { kind: 'here' | 'pending' } | { kind: 'missing' | 'forbid
 /** Where a terminal upstream is dialled; `terminal/upstream.ts` knows how. */
 export type TerminalAddress = { kind: 'dtach'; socketPath: string } | { kind: 'ttyd'; url: string; credential: string }
 
+/** A newer start of the agent has its sandbox, or a restored database does not remember it: the row tells which. */
+export class Superseded extends AppError {
+  /** @param generation the newer start's. */
+  constructor(readonly generation: number) {
+    super('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
+  }
+}
+
 export interface Runtime {
   readonly kind: 'local' | 'kubernetes'
   /** Whether a sandbox at which nothing happens is ended to free its room, until somebody wants it again. */
@@ -134,18 +143,21 @@ export interface Runtime {
   probe(): Promise<{ ok: true; warning?: string } | { ok: false; reason: string }>
   /**
    * Brings up the sandbox of `spec` and resolves when its terminal can be dialled. Starting what already runs
-   * in the same generation is harmless. Throws AppError `unavailable` with a sentence and a next step.
+   * in the same generation is harmless. Throws AppError `unavailable` with a sentence and a next step, and Superseded
+   * when there is a sandbox of a newer generation, which is left as it is.
    */
   start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
   /**
    * Where sandboxes come back by themselves (a pod that was evicted): waits as `start` does, for the generation that runs.
-   * Throws AppError `unavailable`.
+   * Throws AppError `unavailable`, and Superseded.
    */
   follow?(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
-  /** Ends every process of the agent's sandbox; files stay. Stopping what does not run is harmless. */
-  stop(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  /** Ends every process of the sandbox of this generation; files stay. Stopping what does not run is harmless, and a newer one goes on. */
+  stop(ref: SandboxRef): Promise<void>
   /** Stops it and removes its files for good, at once or after an operator's time of grace. */
   remove(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  /** Where something stands for a sandbox that does not run: ends one that has no agent any more, and removes all but its files. */
+  disown?(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
   /** Every sandbox that exists, from a cache or a cheap scan; used by the reconcile loop. */
   list(): Promise<SandboxState[]>
   state(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxState>

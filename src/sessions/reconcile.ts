@@ -14,6 +14,9 @@ import type { SandboxStarter } from './starter.ts'
 import type { Starts } from './starts.ts'
 
 const EVERY_MS = 5000
+/** How often it is found out whether another replica has taken over. */
+const LEADERSHIP_MS = 2000
+const RESTORED = 'The sandbox is newer than what the portal’s database knows.'
 const HEAL_LIMIT = 3
 const HEAL_WINDOW_MS = 10 * 60_000
 
@@ -30,6 +33,8 @@ interface Deps {
   logger: Logger
   /** True while this replica may act; one replica of a cluster does. */
   isLeader: () => Promise<boolean>
+  /** Calls back when it may not any more. */
+  onDeposed: (listener: () => void) => () => void
 }
 
 /** The loop. Level-triggered: every turn looks at rows and sandboxes as they are, so a crash at any point is mended. */
@@ -43,13 +48,16 @@ export class Reconciler {
 
   /** Begins to watch rows and sandboxes. */
   start(): void {
-    const { bus, runtime, tasks } = this.deps
+    const { bus, runtime, tasks, starter, isLeader, onDeposed } = this.deps
     this.off.push(
       bus.subscribe((event) => {
         if (event.kind === 'session.changed' || event.kind === 'agent.changed') this.look(event.agentId)
       }),
     )
     this.off.push(runtime.watch((state) => this.look(state.agentId)))
+    // Whoever leads now carries on with them; what they still ask for is refused by their generation.
+    this.off.push(onDeposed(() => starter.yieldAll()))
+    tasks.every('leadership', LEADERSHIP_MS, isLeader)
     tasks.every('reconcile', EVERY_MS, () => this.turn())
     tasks.start('reconcile at start', () => this.turn())
   }
@@ -59,12 +67,10 @@ export class Reconciler {
     const { sessions, runtime, agents, isLeader } = this.deps
     if (!(await isLeader())) return
     const [rows, states, condemned] = await Promise.all([sessions.all(), runtime.list(), agents.condemned()])
-    const ids = new Set([
-      ...rows.map((row) => row.agentId),
-      ...states.filter((state) => state.phase !== 'absent').map((state) => state.agentId),
-      ...condemned.map((agent) => agent.id),
-    ])
-    for (const id of ids) this.look(id)
+    const known = new Set([...rows.map((row) => row.agentId), ...condemned.map((agent) => agent.id)])
+    // Where something stands for a sandbox that does not run, it must not outlive its agent.
+    const found = states.filter(({ phase, agentId }) => phase !== 'absent' || (runtime.disown && !known.has(agentId)))
+    for (const id of new Set([...known, ...found.map(({ agentId }) => agentId)])) this.look(id)
     await Promise.allSettled(this.busy.values())
   }
 
@@ -94,8 +100,8 @@ export class Reconciler {
     const [session, state] = await Promise.all([sessions.ofAgent(agentId), runtime.state({ userId: agent.createdBy, agentId })])
     const shouldRun = session?.status === 'creating' || session?.status === 'running' || session?.status === 'idle'
     if (!session || !shouldRun) {
-      this.deps.starter.cancel(agentId)
-      if (state.phase !== 'absent') await runtime.stop({ userId: agent.createdBy, agentId })
+      await this.deps.starter.cancel(agentId)
+      if (state.phase !== 'absent') await runtime.stop(state)
       return
     }
     if (session.status === 'creating') return this.deps.starter.begin(agent, session, state)
@@ -109,7 +115,7 @@ export class Reconciler {
     const now = Date.now()
     const recent = (this.healed.get(agent.id) ?? []).filter((at) => now - at < HEAL_WINDOW_MS)
     this.healed.set(agent.id, [...recent, now])
-    const reason = state.reason ?? 'The sandbox ended by itself.'
+    const reason = state.generation > agent.generation ? RESTORED : (state.reason ?? 'The sandbox ended by itself.')
     await this.noteEnd(agent, session, { ...state, reason })
     if (recent.length >= HEAL_LIMIT) {
       await this.deps.sessions.change(session, ['running', 'idle'], {
@@ -132,7 +138,7 @@ export class Reconciler {
 
   private async removeAgent(agentId: number): Promise<void> {
     const { agents, runtime, outputs, logger } = this.deps
-    this.deps.starter.cancel(agentId)
+    await this.deps.starter.cancel(agentId)
     const agent = (await agents.condemned()).find((row) => row.id === agentId)
     if (agent) {
       await runtime.remove({ userId: agent.createdBy, agentId })
@@ -143,9 +149,10 @@ export class Reconciler {
       logger.info('agent removed', { agentId })
       return
     }
-    // No row at all: a sandbox that lost its agent, for example by a restored database. It ends; its files stay.
-    const orphan = (await runtime.list()).find((state) => state.agentId === agentId && state.phase !== 'absent')
-    if (orphan) await runtime.stop(orphan)
+    // No row at all: a sandbox that lost its agent, as by a restored database, or that a start brought back while it went. Its files stay.
+    const orphan = (await runtime.list()).find((state) => state.agentId === agentId)
+    if (orphan && runtime.disown) await runtime.disown(orphan)
+    else if (orphan && orphan.phase !== 'absent') await runtime.stop(orphan)
   }
 }
 

@@ -1,5 +1,5 @@
 // Sessions: what each agent should be doing, as rows. The reconcile loop makes it so.
-import { and, desc, eq, inArray, isNull, lte, ne, sql } from 'drizzle-orm'
+import { and, desc, eq, exists, inArray, isNull, lte, ne, sql } from 'drizzle-orm'
 import type { Agent } from '../agents/agents.ts'
 import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
@@ -9,6 +9,14 @@ import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
 
 /** Columns that progress and activity may change. */
 export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
+
+/** The start that a change is meant for. */
+export interface StartMark {
+  id: string
+  startedAt: Date
+  /** Its generation, once it has one. */
+  generation?: number
+}
 
 /** What `open` came to. */
 export interface Opened {
@@ -42,7 +50,11 @@ export class Sessions {
   }
 
   private async opened(tx: Transaction, agent: Agent, theme: SessionRow['theme'] | undefined): Promise<Opened> {
-    const [made] = await tx.insert(sessions).values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id, theme }).onConflictDoNothing().returning()
+    const [made] = await tx
+      .insert(sessions)
+      .values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id, theme, startedAt: new Date() })
+      .onConflictDoNothing()
+      .returning()
     if (made) return { session: made, isNew: true }
     const [revived] = await tx
       .update(sessions)
@@ -131,9 +143,21 @@ export class Sessions {
     return rows.map((row) => row.sessions)
   }
 
-  /** Changes a session only while it has one of these statuses; false when somebody else was faster. */
-  async change(session: Pick<SessionRow, 'id'>, from: SessionStatus[], change: SessionChange): Promise<boolean> {
-    return (await this.set(and(eq(sessions.id, session.id), inArray(sessions.status, from)), change)) > 0
+  /**
+   * Changes a session only while it has one of these statuses and is still at this start; false when somebody else was
+   * faster: another start was asked for, or another replica carries it out in a newer generation.
+   */
+  async change(start: StartMark, from: SessionStatus[], change: SessionChange): Promise<boolean> {
+    const isNewest =
+      start.generation === undefined
+        ? undefined
+        : exists(
+            this.deps.db
+              .select({ id: agents.id })
+              .from(agents)
+              .where(and(eq(agents.id, sessions.agentId), eq(agents.generation, start.generation))),
+          )
+    return (await this.set(and(eq(sessions.id, start.id), eq(sessions.startedAt, start.startedAt), inArray(sessions.status, from), isNewest), change)) > 0
   }
 
   /** What the CLI does now, as its hooks tell. Also wakes an idle session's mark. */
@@ -154,8 +178,8 @@ export class Sessions {
       .update(sessions)
       .set({ lastActive: new Date() })
       .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])))
-      .returning({ id: sessions.id, status: sessions.status })
-    for (const row of rows) if (row.status === 'idle') await this.change(row, ['idle'], { status: 'running' })
+      .returning({ id: sessions.id, startedAt: sessions.startedAt, status: sessions.status })
+    for (const { id, startedAt, status } of rows) if (status === 'idle') await this.change({ id, startedAt }, ['idle'], { status: 'running' })
   }
 
   /** Marks a running session as idle unless something has happened since `quietSince`. */

@@ -5,7 +5,7 @@ import { wordsOf } from '../lib/evidence.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { StartProgress } from '../runtime/runtime.ts'
 import type { SessionRow } from './schema.ts'
-import type { Sessions } from './sessions.ts'
+import type { Sessions, StartMark } from './sessions.ts'
 import type { StartNews, Starts } from './starts.ts'
 import { closed, withProgress } from './steps.ts'
 
@@ -14,6 +14,8 @@ const WRITE_EVERY_MS = 250
 /** Writes steps at most four times a second, and the last state always. */
 export class StartRecord {
   steps: SessionRow['steps'] = []
+  /** What the row must still be at for this start to change it. */
+  readonly mark: StartMark
   private writing: Promise<unknown>
   private timer: ReturnType<typeof setTimeout> | undefined
   private waits: { reason?: string; evidence?: string } = {}
@@ -24,13 +26,20 @@ export class StartRecord {
     private readonly agent: Agent,
     private readonly session: SessionRow,
   ) {
+    this.mark = { id: session.id, startedAt: session.startedAt }
     this.writing = this.kept(deps.starts.begin(session, session.reason))
   }
 
   /** The generation that this start makes, and the token that goes with it. */
-  generation(generation: number, sandboxToken: string): void {
+  begins(generation: number, sandboxToken: string): void {
+    this.mark.generation = generation
     this.secrets = [sandboxToken]
     this.tell({ generation })
+  }
+
+  /** The generation that runs already and is waited for. */
+  mends(generation: number): void {
+    this.mark.generation = generation
   }
 
   note(news: StartProgress): void {
@@ -69,7 +78,7 @@ export class StartRecord {
   private write(): void {
     this.timer = undefined
     // @NOTE a lost progress line is no loss: the next one tells the whole.
-    this.queue(() => this.deps.sessions.change(this.session, ['creating'], { steps: this.steps }).catch(() => {}))
+    this.queue(() => this.deps.sessions.change(this.mark, ['creating'], { steps: this.steps }).catch(() => {}))
   }
 
   private tell(news: StartNews): void {

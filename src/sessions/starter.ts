@@ -2,15 +2,19 @@
 import type { Agent, Agents } from '../agents/agents.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
+import { pause } from '../lib/pause.ts'
 import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
-import type { Runtime, SandboxSpec, SandboxState } from '../runtime/runtime.ts'
+import { type Runtime, type SandboxSpec, type SandboxState, Superseded } from '../runtime/runtime.ts'
 import type { Limits, Settings } from '../settings/settings.ts'
 import { failureReason } from './reconcile.ts'
 import type { SessionRow } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import { StartRecord } from './start-record.ts'
 import type { Starts } from './starts.ts'
+
+/** How long the end of a start that nobody wants any more is waited for. */
+const CANCEL_WAIT_MS = 10_000
 
 /** How long a start may take. */
 export interface StartLimits {
@@ -45,9 +49,16 @@ interface Attempt {
   signal: AbortSignal
 }
 
+interface RunningStart {
+  startedAt: number
+  abort: AbortController
+  /** Resolves when nothing of it is under way any more. */
+  work: Promise<unknown>
+}
+
 /** Runs starts in the background. */
 export class SandboxStarter {
-  private readonly running = new Map<number, { startedAt: number; abort: AbortController }>()
+  private readonly running = new Map<number, RunningStart>()
 
   constructor(private readonly deps: Deps) {}
 
@@ -56,49 +67,69 @@ export class SandboxStarter {
     const present = this.running.get(agent.id)
     if (present?.startedAt === session.startedAt.getTime()) return
     present?.abort.abort()
-    const abort = new AbortController()
-    this.running.set(agent.id, { startedAt: session.startedAt.getTime(), abort })
+    const start: RunningStart = { startedAt: session.startedAt.getTime(), abort: new AbortController(), work: Promise.resolve() }
+    this.running.set(agent.id, start)
     this.deps.tasks.start(`start agent ${agent.id}`, (signal) =>
-      this.start(agent, session, state, AbortSignal.any([signal, abort.signal])).finally(() => {
-        if (this.running.get(agent.id)?.abort === abort) this.running.delete(agent.id)
+      this.start(agent, session, state, AbortSignal.any([signal, start.abort.signal]), start).finally(() => {
+        if (this.running.get(agent.id) === start) this.running.delete(agent.id)
       }),
     )
   }
 
-  /** Ends a start that nobody wants any more. */
-  cancel(agentId: number): void {
-    this.running.get(agentId)?.abort.abort()
+  /** Ends a start that nobody wants any more; resolves when it does nothing any more, or after ten seconds. */
+  async cancel(agentId: number): Promise<void> {
+    const present = this.running.get(agentId)
+    if (!present) return
+    present.abort.abort()
     this.running.delete(agentId)
+    const waiting = new AbortController()
+    await Promise.race([present.work.catch(() => {}), pause(CANCEL_WAIT_MS, waiting.signal)])
+    waiting.abort()
   }
 
-  private async start(agent: Agent, session: SessionRow, state: SandboxState, signal: AbortSignal): Promise<void> {
+  /** Ends all starts of this process: another replica goes on with them. Their rows stay as they are. */
+  yieldAll(): void {
+    for (const { abort } of this.running.values()) abort.abort()
+    this.running.clear()
+  }
+
+  private async start(agent: Agent, session: SessionRow, state: SandboxState, signal: AbortSignal, running: RunningStart): Promise<void> {
     const { sessions, runtime, logger } = this.deps
     const limit = AbortSignal.timeout(this.deps.limits.readyMs)
     const record = new StartRecord(this.deps, agent, session)
-    const superseded = () => signal.aborted
     try {
       record.note({ step: 'scheduling' })
       const either = AbortSignal.any([signal, limit])
-      await raced(this.mends(agent, session, state) ? this.mend(agent, record, either) : this.startAnew(agent, session, state, record, either), either)
+      running.work = this.mends(agent, session, state) ? this.mend(agent, record, either) : this.startAnew(agent, session, state, record, either)
+      await raced(running.work, either)
       const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
       await record.finish()
       const told = warning ?? (runtime.follow && session.reason ? `${session.reason} It came back by itself and goes on where it was.` : null)
-      await sessions.change(session, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: told, steps: record.steps })
+      const isOurs = await sessions.change(record.mark, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: told, steps: record.steps })
+      if (!isOurs) return
       await record.ready()
       logger.info('sandbox is ready', { agentId: agent.id, ms: Date.now() - session.startedAt.getTime() })
     } catch (error) {
       await record.finish()
-      // Shut down or superseded: the row still says what is wanted, and the next look goes on from there.
-      if (superseded()) return
-      logger.warn('sandbox did not start', { agentId: agent.id, error })
-      const reason = limit.aborted ? await this.whyLate(agent) : failureReason(error)
-      await record.failed(reason, error)
-      if (await this.deps.recovers(agent, session, reason)) return
-      await sessions.change(session, ['creating'], { status: 'failed', reason, steps: record.steps })
-      await runtime
-        .stop({ userId: agent.createdBy, agentId: agent.id })
-        .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
+      // Shut down, given up or overtaken: the row still says what is wanted, and the next look goes on from there.
+      if (signal.aborted || error instanceof Superseded) return
+      await this.failed(agent, session, record, limit.aborted ? await this.whyLate(agent) : failureReason(error), error)
     }
+  }
+
+  // Only for a row that still is this start's, and with a sandbox that is.
+  private async failed(agent: Agent, session: SessionRow, record: StartRecord, reason: string, error: unknown): Promise<void> {
+    const { sessions, runtime, logger } = this.deps
+    logger.warn('sandbox did not start', { agentId: agent.id, error })
+    const { mark, steps } = record
+    if (!(await sessions.change(mark, ['creating'], { steps }))) return
+    await record.failed(reason, error)
+    if (await this.deps.recovers(agent, session, reason)) return
+    const isOurs = await sessions.change(mark, ['creating'], { status: 'failed', reason })
+    if (!isOurs || mark.generation === undefined) return
+    await runtime
+      .stop({ userId: agent.createdBy, agentId: agent.id, generation: mark.generation })
+      .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
   }
 
   // A row that is being created and has a reason is no wish: something fell over. Where it gets up by itself nothing is begun anew.
@@ -107,14 +138,30 @@ export class SandboxStarter {
   }
 
   private async mend(agent: Agent, record: StartRecord, signal: AbortSignal): Promise<void> {
+    record.mends(agent.generation)
     await this.deps.runtime.follow?.({ userId: agent.createdBy, agentId: agent.id, generation: agent.generation }, (news) => record.note(news), signal)
     await this.answered(agent, record)
   }
 
   private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StartRecord, signal: AbortSignal): Promise<void> {
-    if (state.phase !== 'absent') await this.deps.runtime.stop({ userId: agent.createdBy, agentId: agent.id })
+    if (state.phase !== 'absent') await this.deps.runtime.stop(state)
+    signal.throwIfAborted()
     const limits = await this.deps.settings.limits(agent.createdBy)
-    await this.bringUp(await this.deps.agents.nextGeneration(agent, limits.image), limits, { session, record, signal })
+    const begun = await this.deps.agents.nextGeneration(agent, limits.image, { above: state.generation, start: record.mark })
+    record.begins(begun.agent.generation, begun.sandboxToken)
+    try {
+      await this.bringUp(begun, limits, { session, record, signal })
+    } catch (error) {
+      if (!(error instanceof Superseded) || !(await this.isForgotten(error, agent))) throw error
+      this.deps.logger.warn('the cluster has a newer start of an agent than the database, which must have been restored: it starts above that', { agentId: agent.id })
+      await this.startAnew(begun.agent, session, { ...state, generation: error.generation }, record, signal)
+    }
+  }
+
+  // Generations are given out by the row: a sandbox above it is one of a time that a restored database does not know.
+  private async isForgotten({ generation }: Superseded, agent: Agent): Promise<boolean> {
+    const row = await this.deps.agents.present(agent.id)
+    return row !== undefined && row.generation < generation
   }
 
   private async whyLate(agent: Agent): Promise<string> {
@@ -125,7 +172,6 @@ export class SandboxStarter {
 
   private async bringUp({ agent, sandboxToken }: { agent: Agent; sandboxToken: string }, limits: Limits, { session, record, signal }: Attempt): Promise<void> {
     const { agents, runtime } = this.deps
-    record.generation(agent.generation, sandboxToken)
     const spec: SandboxSpec = {
       userId: agent.createdBy,
       agentId: agent.id,

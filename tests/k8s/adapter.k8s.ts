@@ -4,6 +4,7 @@ import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import type { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { PATHS } from '../../src/runtime/kubernetes/client.ts'
+import { Ownership } from '../../src/runtime/kubernetes/ownership.ts'
 import { ReleasedVolumes } from '../../src/runtime/kubernetes/volumes.ts'
 import type { StartProgress } from '../../src/runtime/runtime.ts'
 import { OpenTerminal, specOf, TestNamespace } from './cluster.ts'
@@ -150,10 +151,18 @@ describe('the life of a sandbox', () => {
   test('a removed one leaves nothing but its volume, which goes when its time of grace is over', async () => {
     await runtime.remove(specOf(1))
     await until(async () => (await runtime.list()).length === 0, { timeoutMs: 60_000, what: 'the end of all sandboxes' })
-    for (const path of [PATHS.statefulSets, PATHS.services, PATHS.secrets, PATHS.pods]) expect(await space.names(path(space.name))).toEqual([])
+    for (const path of [PATHS.statefulSets, PATHS.services, PATHS.secrets, PATHS.pods])
+      await until(async () => (await space.names(path(space.name))).length === 0, { timeoutMs: 20_000, what: `no ${path('')}` })
     expect(await space.names(PATHS.claims(space.name))).toContain('data-claude-code-1-1-0')
     let used = ['data-claude-code-1-1-0']
-    const volumes = new ReleasedVolumes({ client: space.client, namespace: space.name, graceMs: 3_600_000, inUse: (claim) => used.includes(claim), logger: silentLogger })
+    const volumes = new ReleasedVolumes({
+      client: space.client,
+      settings: space.settings(),
+      ownership: new Ownership({ client: space.client, settings: space.settings() }),
+      graceMs: 3_600_000,
+      inUse: (claim) => used.includes(claim),
+      logger: silentLogger,
+    })
     await volumes.sweep()
     // A sandbox that has it, and an agent that came back, keep it however late it is.
     const late = new Date(Date.now() + 3_700_000)

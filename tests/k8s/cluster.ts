@@ -32,6 +32,7 @@ export class TestNamespace {
 
   settings(change: Partial<ClusterSettings> = {}): ClusterSettings {
     return {
+      installation: 'of-the-tests',
       namespace: this.name,
       agentImage: given('AGENT_IMAGE'),
       sidecarImage: given('SIDECAR_IMAGE'),

@@ -21,8 +21,9 @@ beforeAll(async () => {
 
 const pod = () => `claude-code-${here.id}-${agentId}-0`
 const tokenOfPod = async () => {
-  const { data } = JSON.parse(await kubectl('get', 'secret', '-n', portal.agents, `claude-code-${here.id}-${agentId}`, '-o', 'json')) as { data: { token: string } }
-  return Buffer.from(data.token, 'base64').toString()
+  const volumes = JSON.parse(await kubectl('get', 'pod', '-n', portal.agents, pod(), '-o', 'jsonpath={.spec.volumes}')) as { name: string; secret?: { secretName: string } }[]
+  const name = volumes.find((volume) => volume.name === 'token')?.secret?.secretName ?? ''
+  return Buffer.from(await kubectl('get', 'secret', '-n', portal.agents, name, '-o', 'jsonpath={.data.token}'), 'base64').toString()
 }
 const pods = async () => (await kubectl('get', 'pods', '-n', portal.agents, '-o', 'name')).split('\n').filter(Boolean)
 

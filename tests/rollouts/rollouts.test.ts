@@ -143,7 +143,8 @@ test('agents that sleep, were stopped or never ran get the image for their next 
   const [asleep = 0] = await running(1)
   const never = await alice.createAgent('Never')
   const session = await app.portal.context.sessions.ofAgent(asleep)
-  await app.portal.context.sessions.change({ id: session?.id ?? '' }, ['running'], { status: 'asleep' })
+  if (!session) throw new Error('no session')
+  await app.portal.context.sessions.change(session, ['running'], { status: 'asleep' })
   const before = runtime.started.length
   const { id } = await begin({ image: NEW, agent_ids: [asleep, never] })
   const rollout = await over(id)

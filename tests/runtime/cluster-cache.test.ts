@@ -15,16 +15,17 @@ const PODS = PATHS.pods(NAMESPACE)
 const EVENTS = PATHS.events(NAMESPACE)
 const KEY = { userId: 1, agentId: 7 }
 
+const labels = { app: 'claude-code', 'app.kubernetes.io/managed-by': 'sac', 'sac.dev/installation': 'i' }
 const annotations = (generation: number) => ({ 'sac.dev/generation': String(generation), 'sac.dev/credential-key': 'k' })
 function set(agentId: number, generation = 1, replicas = 1) {
   const limits = { cpu: '2', memory: '4Gi' }
   return {
-    metadata: { name: `claude-code-1-${agentId}`, uid: `set-${agentId}`, annotations: annotations(generation) },
+    metadata: { name: `claude-code-1-${agentId}`, uid: `set-${agentId}`, labels, annotations: annotations(generation) },
     spec: { replicas, volumeClaimTemplates: [{}], template: { spec: { containers: [{ name: 'claude-code', resources: { limits } }] } } },
   }
 }
 function pod(agentId: number, generation = 1, status: Record<string, unknown> = running()) {
-  return { metadata: { name: `claude-code-1-${agentId}-0`, uid: `pod-${agentId}-${generation}`, annotations: annotations(generation) }, status }
+  return { metadata: { name: `claude-code-1-${agentId}-0`, uid: `pod-${agentId}-${generation}`, labels, annotations: annotations(generation) }, status }
 }
 function running() {
   const containerStatuses = ['claude-code', 'output-watcher'].map((name) => ({ name, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } }))
@@ -37,7 +38,7 @@ afterEach(() => {
 })
 function view() {
   const api = new ScriptedApi()
-  const cache = new SandboxCache({ client: new KubeClient(api.access), namespace: NAMESPACE, logger: silentLogger })
+  const cache = new SandboxCache({ client: new KubeClient(api.access), namespace: NAMESPACE, installation: 'i', logger: silentLogger })
   disposing.push(api, cache)
   return { api, cache, phase: () => stateOf(cache.record(KEY)).phase }
 }

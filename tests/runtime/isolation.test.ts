@@ -150,7 +150,7 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     const mark = Number(readFileSync(join(inside.folders(4).hidden, 'sandbox'), 'utf8').split(' ')[0])
     expect(descendants(mark).length).toBeLessThan(60)
     expect((await run('echo well')).out).toBe('well')
-    await inside.runtime.stop({ userId: 1, agentId: 4 })
+    await inside.runtime.stop({ userId: 1, agentId: 4, generation: 1 })
     expect(lives(mark)).toBe(false)
   })
 
@@ -163,7 +163,7 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     expect((await inside.ask(5, '(x=$(head -c 400000000 /dev/zero | tr "\\0" x)) 2>/dev/null; echo "then $?"')).out).toContain('then 137')
     expect((await inside.ask(5, 'echo well')).out).toBe('well')
     expect((await run('echo well')).out).toBe('well')
-    await inside.runtime.stop({ userId: 1, agentId: 5 })
+    await inside.runtime.stop({ userId: 1, agentId: 5, generation: 1 })
   })
 
   test('loses everything that it left running when it is stopped', async () => {
@@ -171,14 +171,14 @@ describe.each(ISOLATIONS.filter((kind) => ways.includes(kind)))('a sandbox by wa
     await inside.ask(3, 'setsid sh -c "trap \'\' TERM HUP; exec -a sac-left-behind sleep 1000" >/dev/null 2>&1 & sleep 0.1')
     const below = descendants(Number(readFileSync(join(inside.folders(3).hidden, 'sandbox'), 'utf8').split(' ')[0]))
     expect(below.length).toBeGreaterThan(2)
-    await inside.runtime.stop({ userId: 1, agentId: 3 })
+    await inside.runtime.stop({ userId: 1, agentId: 3, generation: 1 })
     expect(below.filter((pid) => lives(pid))).toEqual([])
   })
 
   test('leaves no key on the disk in the clear when it is stopped', async () => {
     const key = `canary-${crypto.randomUUID()}`
     await inside.start(5, { environment: { ANTHROPIC_AUTH_TOKEN: key } })
-    await inside.runtime.stop({ userId: 1, agentId: 5 })
+    await inside.runtime.stop({ userId: 1, agentId: 5, generation: 1 })
     expect(Bun.spawnSync(['grep', '-rl', key, inside.folders(5).root]).stdout.toString()).toBe('')
   })
 })

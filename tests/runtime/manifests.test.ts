@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { agentFiles, secret, service } from '../../src/runtime/manifests/objects.ts'
 import type { ClusterSettings } from '../../src/runtime/manifests/settings.ts'
-import { statefulSet } from '../../src/runtime/manifests/stateful-set.ts'
+import { emptySet, statefulSet } from '../../src/runtime/manifests/stateful-set.ts'
 import { claimName, keyOfName, podHost, podName } from '../../src/runtime/names.ts'
 import type { SandboxSpec } from '../../src/runtime/runtime.ts'
 
@@ -18,6 +18,7 @@ const SPEC: SandboxSpec = {
   theme: 'light',
 }
 const SETTINGS: ClusterSettings = {
+  installation: '5b0e',
   namespace: 'sac-agents',
   agentImage: 'registry.example.com/sac/agent:1',
   sidecarImage: 'registry.example.com/sac/sidecar:1',
@@ -26,8 +27,9 @@ const SETTINGS: ClusterSettings = {
   volume: { kind: 'pvc', size: '10Gi' },
   egress: 'model',
 }
-const LABELS = { app: 'claude-code', 'user-id': '7', 'agent-id': '42', 'app.kubernetes.io/managed-by': 'sac' }
-const SELECTOR = { app: 'claude-code', 'user-id': '7', 'agent-id': '42' }
+const LABELS = { app: 'claude-code', 'user-id': '7', 'agent-id': '42', 'sac.dev/installation': '5b0e', 'app.kubernetes.io/managed-by': 'sac' }
+const SELECTOR = { app: 'claude-code', 'user-id': '7', 'agent-id': '42', 'sac.dev/installation': '5b0e' }
+const OWNERS = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'claude-code-7-42', uid: 'set-uid' }]
 const ANNOTATIONS = { 'sac.dev/generation': '3', 'sac.dev/credential-key': 'key-1' }
 const VARIABLES = [
   'ANTHROPIC_AUTH_TOKEN',
@@ -84,7 +86,7 @@ test('the StatefulSet', () => {
               imagePullPolicy: 'IfNotPresent',
               command: ['/bin/sh', '/opt/sac/agent/entrypoint.sh'],
               workingDir: '/workspace',
-              env: VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42', key: `env.${name}` } } })),
+              env: VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42-3', key: `env.${name}` } } })),
               ports: [{ name: 'terminal', containerPort: 7681, protocol: 'TCP' }],
               resources: {
                 requests: { cpu: '250m', memory: '536870912', 'ephemeral-storage': '256Mi' },
@@ -135,7 +137,7 @@ test('the StatefulSet', () => {
             {
               name: 'start',
               secret: {
-                secretName: 'claude-code-7-42',
+                secretName: 'claude-code-7-42-3',
                 defaultMode: 0o444,
                 items: [
                   { key: 'credential', path: 'credential' },
@@ -144,7 +146,7 @@ test('the StatefulSet', () => {
                 ],
               },
             },
-            { name: 'token', secret: { secretName: 'claude-code-7-42', defaultMode: 0o400, items: [{ key: 'token', path: 'token' }] } },
+            { name: 'token', secret: { secretName: 'claude-code-7-42-3', defaultMode: 0o400, items: [{ key: 'token', path: 'token' }] } },
             { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
             { name: 'var-tmp', emptyDir: { sizeLimit: '2Gi' } },
             { name: 'terminal', emptyDir: { sizeLimit: '1Mi' } },
@@ -221,18 +223,31 @@ test('no secret value is in the StatefulSet', () => {
   for (const value of ['sk-secret', 'pod-token', 'quoted', 'Be brief']) expect(text).not.toContain(value)
 })
 
+test('what holds the name until it is filled has no pod, no keys and the same parts that cannot be changed later', () => {
+  const whole = statefulSet(SPEC, SETTINGS, 'key-1')
+  const { replicas, template, ...rest } = emptySet(whole).spec ?? {}
+  const { replicas: _one, template: _pod, ...same } = whole.spec ?? {}
+  expect([replicas, rest]).toEqual([0, same as typeof rest])
+  const containers = [
+    { name: 'claude-code', image: 'registry.example.com/sac/agent:1' },
+    { name: 'output-watcher', image: 'registry.example.com/sac/sidecar:1' },
+  ]
+  expect(template).toEqual({ metadata: { labels: { ...LABELS, 'sac.dev/egress': 'model' }, annotations: ANNOTATIONS }, spec: { containers } })
+})
+
 test('the headless Service', () => {
-  expect(service(SPEC, 'sac-agents')).toEqual({
+  expect(service(SPEC, SETTINGS, 'set-uid')).toEqual({
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name: 'claude-code-7-42', namespace: 'sac-agents', labels: LABELS },
+    metadata: { name: 'claude-code-7-42', namespace: 'sac-agents', labels: LABELS, ownerReferences: OWNERS },
     spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector: SELECTOR, ports: [{ name: 'terminal', port: 7681, targetPort: 'terminal', protocol: 'TCP' }] },
   })
 })
 
 test('the Secret', () => {
-  const { data, ...rest } = secret(SPEC, 'sac-agents', 'sac:credential')
-  expect(rest).toEqual({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'claude-code-7-42', namespace: 'sac-agents', labels: LABELS }, type: 'Opaque' })
+  const { data, ...rest } = secret(SPEC, SETTINGS, 'sac:credential', 'set-uid')
+  const metadata = { name: 'claude-code-7-42-3', namespace: 'sac-agents', labels: LABELS, ownerReferences: OWNERS }
+  expect(rest).toEqual({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', immutable: true })
   const opened = Object.fromEntries(Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64').toString('utf8')]))
   const { 'home.json': home = '', ...plain } = opened
   expect(plain).toEqual({
@@ -257,7 +272,7 @@ test('the Secret', () => {
 })
 
 test('an agent cannot name its home or the sidecar’s socket elsewhere', () => {
-  const { data = {} } = secret({ ...SPEC, environment: { HOME: '/root', SAC_SOCKET: '/tmp/x' } }, 'sac-agents', 'c')
+  const { data = {} } = secret({ ...SPEC, environment: { HOME: '/root', SAC_SOCKET: '/tmp/x' } }, SETTINGS, 'c', 'set-uid')
   expect([atob(data['env.HOME'] ?? ''), atob(data['env.SAC_SOCKET'] ?? '')]).toEqual(['/home/agent', '/run/sac/sidecar.sock'])
 })
 

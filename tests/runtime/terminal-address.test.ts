@@ -5,6 +5,7 @@ import { until } from '../../src/lib/until.ts'
 import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { PATHS } from '../../src/runtime/kubernetes/client.ts'
 import { TerminalCredentials } from '../../src/runtime/kubernetes/credentials.ts'
+import { labelsOf } from '../../src/runtime/names.ts'
 import { ScriptedApi } from './scripted-api.ts'
 
 setDefaultTimeout(30_000)
@@ -12,6 +13,7 @@ const NAMESPACE = 'agents'
 const KEY = { userId: 1, agentId: 7 }
 const POD = 'claude-code-1-7-0.claude-code-1-7.agents.svc.example.internal'
 const SERVICE = 'claude-code-1-7.agents.svc.example.internal'
+const LABELS = labelsOf(KEY, 'i')
 const SECRET_KEYS = ['0123456789abcdef'.repeat(4)]
 
 const disposing: (() => Promise<void> | void)[] = []
@@ -35,6 +37,7 @@ class Cluster {
     this.runtime = new KubernetesRuntime({
       access: this.api.access,
       settings: {
+        installation: 'i',
         namespace: NAMESPACE,
         agentImage: 'agent',
         sidecarImage: 'sidecar',
@@ -60,12 +63,12 @@ class Cluster {
     const annotations = { 'sac.dev/generation': String(generation), 'sac.dev/credential-key': new TerminalCredentials(SECRET_KEYS).current }
     const limits = { cpu: '1', memory: '1Gi' }
     this.api.put(PATHS.statefulSets(NAMESPACE), {
-      metadata: { name: 'claude-code-1-7', uid: 'set', annotations },
+      metadata: { name: 'claude-code-1-7', uid: 'set', labels: LABELS, annotations },
       spec: { replicas: 1, volumeClaimTemplates: [{}], template: { spec: { containers: [{ name: 'claude-code', resources: { limits } }] } } },
     })
     const containerStatuses = ['claude-code', 'output-watcher'].map((name) => ({ name, state: { running: {} } }))
     this.api.put(PATHS.pods(NAMESPACE), {
-      metadata: { name: 'claude-code-1-7-0', uid: `pod-${ip}`, annotations },
+      metadata: { name: 'claude-code-1-7-0', uid: `pod-${ip}`, labels: LABELS, annotations },
       status: { phase: 'Running', podIP: ip, conditions: [{ type: 'PodScheduled', status: 'True' }], containerStatuses },
     })
     await until(async () => (await this.runtime.state(KEY)).phase === 'ready', { what: 'the pod in view' })

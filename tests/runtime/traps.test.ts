@@ -146,7 +146,7 @@ test.skipIf(ways.length === 0)(`traps that an agent leaves in its folders do not
     1,
     `rm -rf ~/.claude ~/.claude.json /workspace/output; ln -s ${victim} ~/.claude; ln -s ${victim}/credentials.json ~/.claude.json; ln -s ${victim}/x /workspace/CLAUDE.md; ln -s ${victim} /workspace/output`,
   )
-  await inside.runtime.stop({ userId: 1, agentId: 1 })
+  await inside.runtime.stop({ userId: 1, agentId: 1, generation: 1 })
   await inside.start(1, { generation: 2, claudeMd: 'Be kind.' })
   expect(readdirSync(victim)).toEqual(['credentials.json'])
   expect((await inside.ask(1, 'cat /workspace/CLAUDE.md; grep -c machine ~/.claude.json; touch ~/.claude/mine /workspace/output/mine && echo writable')).out).toBe(

@@ -49,7 +49,7 @@ test('a start that waits says why while it waits, and still does when it has fai
   const agent = await agentWithSecrets()
   const record = await recorded(agent)
   record.note({ step: 'scheduling' })
-  record.generation(7, 'token-of-the-sandbox')
+  record.begins(7, 'token-of-the-sandbox')
   record.note({ step: 'scheduling', detail: 'No room.', evidence: `0/3 nodes: Insufficient cpu for ${KEY} and token-of-the-sandbox and ${PLAIN}` })
   const waiting = await until(async () => (await starts.list(agent)).find(({ evidence }) => evidence !== null), { what: 'the evidence' })
   expect(waiting).toMatchObject({ outcome: 'starting', generation: 7, reason: 'No room.', evidence: '0/3 nodes: Insufficient cpu for [hidden] and [hidden] and [hidden]' })
@@ -91,7 +91,7 @@ test('a real start is on record with its generation and its steps; a sandbox tha
   const { runtime, agents } = app.portal.context
   const agent = (await agents.present(id)) as Agent
   // Ended behind the portal's back.
-  await runtime.stop({ userId: agent.createdBy, agentId: id })
+  await runtime.stop({ userId: agent.createdBy, agentId: id, generation: 1 })
   await until(async () => (await list()).length === 2 && (await list())[0]?.outcome === 'ready', { timeoutMs: 30_000, what: 'the next start' })
   const [next, first] = await list()
   expect(first).toMatchObject({ outcome: 'ended' })

@@ -1,19 +1,22 @@
 // The Kubernetes runtime: each agent is a StatefulSet of one pod or none. Reads come from the cache, writes go to the API.
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
-import { type ClusterSettings, chosen } from '../manifests/settings.ts'
+import type { ClusterSettings } from '../manifests/settings.ts'
 import { claimName, objectName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
 import type { ClusterClasses, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
-import { ApiRefusal, ApiUnreachable, KubeClient, PATHS } from './client.ts'
+import { KubeClient, PATHS } from './client.ts'
 import { TerminalCredentials } from './credentials.ts'
 import { LostPods } from './lost-pods.ts'
 import { AgentObjects } from './objects-of-agent.ts'
-import { detailsOf, isUp, progressOf, stateOf } from './observed.ts'
+import { detailsOf, isUp, stateOf } from './observed.ts'
+import { Ownership } from './ownership.ts'
 import { PodAddresses, type Resolve } from './pod-address.ts'
 import { PortForwards } from './port-forward.ts'
 import { classesOf, missingPrerequisite } from './prerequisites.ts'
+import { asAppError, spoken, unreachable } from './refusals.ts'
+import { SandboxStarts } from './start.ts'
 import { ClusterUsage } from './usage.ts'
 import { ReleasedVolumes } from './volumes.ts'
 
@@ -34,10 +37,6 @@ export interface KubernetesRuntimeOptions {
 }
 
 const FIRST_LOOK_MS = 5000
-/** For so long a cluster that had everything is not looked at again. */
-const COMPLETE_MS = 60_000
-const RETRY_MS = 500
-const LONGEST_RETRY_MS = 5000
 const LOOK_EVERY_MS = 10_000
 const SWEEP_EVERY_MS = 10 * 60_000
 
@@ -50,6 +49,7 @@ export class KubernetesRuntime implements Runtime {
   private readonly cache: SandboxCache
   private readonly credentials: TerminalCredentials
   private readonly objects: AgentObjects
+  private readonly starts: SandboxStarts
   private readonly meter: ClusterUsage
   private readonly volumes: ReleasedVolumes
   private readonly forwards: PortForwards
@@ -57,8 +57,6 @@ export class KubernetesRuntime implements Runtime {
   private readonly listeners = new Set<(state: SandboxState) => void>()
   private readonly told = new Map<string, string>()
   private readonly clocks: ReturnType<typeof setInterval>[]
-  /** When the cluster was found to have all that sandboxes with these classes need. */
-  private readonly completeAt = new Map<string, number>()
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
     const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
@@ -68,11 +66,13 @@ export class KubernetesRuntime implements Runtime {
     this.client = new KubeClient(access)
     const deps = { client: this.client, namespace, logger }
     this.credentials = new TerminalCredentials(secretKeys)
-    this.cache = new SandboxCache(deps)
-    this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials })
+    this.cache = new SandboxCache({ ...deps, installation: settings.installation })
+    const ownership = new Ownership({ client: this.client, settings })
+    this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials, ownership })
     this.meter = new ClusterUsage(deps)
     const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set !== undefined && claimName(key) === claim)
-    this.volumes = new ReleasedVolumes({ ...deps, graceMs, inUse })
+    this.volumes = new ReleasedVolumes({ client: this.client, settings, ownership, graceMs, inUse, logger })
+    this.starts = new SandboxStarts({ client: this.client, cache: this.cache, objects: this.objects, volumes: this.volumes, settings, logger })
     this.forwards = new PortForwards(deps)
     this.addresses = new PodAddresses({ namespace, clusterDomain: options.clusterDomain, resolve: options.resolve })
     const lost = new LostPods({ ...deps, cache: this.cache })
@@ -96,51 +96,26 @@ export class KubernetesRuntime implements Runtime {
   async start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
     progress({ step: 'scheduling' })
     await this.seen()
-    const record = this.cache.record(spec)
-    if (record.set && record.set.generation > spec.generation) throw new AppError('unavailable', 'superseded', 'Another start of this agent is newer. Reload to see it.')
-    if (record.set?.generation !== spec.generation || record.set.replicas !== 1) {
-      const since = newest(record)
-      await this.insist(() => this.make(spec, signal), progress, signal)
-      return this.comesUp(spec, since, progress, signal)
-    }
-    await this.follow(spec, progress, signal)
+    await this.starts.start(spec, progress, signal)
   }
 
   async follow(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
-    // What keeps it down now is reported again and again.
-    await this.comesUp(ref, newest(this.cache.record(ref)), progress, signal)
+    await this.starts.follow(ref, progress, signal)
   }
 
-  private async comesUp(ref: SandboxRef, since: number, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
-    let told = ''
-    let raw = ''
-    await this.cache.until(
-      ref,
-      (record) => {
-        if (isUp(record) && record.set?.generation === ref.generation) return true
-        const { news, trouble } = progressOf(record, ref.generation, since)
-        if (trouble && trouble.raw !== raw) this.options.logger.warn('a sandbox has to wait', { agentId: ref.agentId, words: trouble.words, evidence: trouble.raw })
-        raw = trouble?.raw ?? raw
-        const text = JSON.stringify(news)
-        if (text !== told) progress(news)
-        told = text
-        if (trouble?.final) throw new AppError('unavailable', 'sandbox_failed', trouble.words)
-        return undefined
-      },
-      signal,
-    )
-    progress({ step: 'restoring', detail: this.options.settings.volume.kind === 'pvc' ? 'The files are on its volume' : undefined })
-  }
-
-  async stop(key: SandboxKey): Promise<void> {
-    await spoken(() => this.objects.scaleDown(key))
+  async stop(ref: SandboxRef): Promise<void> {
+    await spoken(() => this.objects.scaleDown(ref))
   }
 
   async remove(key: SandboxKey): Promise<void> {
     await spoken(async () => {
-      await this.objects.remove(key)
+      await this.objects.remove(key, this.cache.record(key).pod?.uid)
       await this.volumes.release(key)
     })
+  }
+
+  async disown(key: SandboxKey): Promise<void> {
+    await spoken(() => this.objects.remove(key, this.cache.record(key).pod?.uid))
   }
 
   async list(): Promise<SandboxState[]> {
@@ -213,44 +188,6 @@ export class KubernetesRuntime implements Runtime {
     await Promise.race([this.cache.ready(), late]).finally(() => clearTimeout(timer))
   }
 
-  private async make(spec: SandboxSpec, signal: AbortSignal): Promise<void> {
-    await this.complete(chosen(this.options.settings, spec.choices))
-    const podIsGone = () => this.cache.until(spec, ({ pod }) => (pod ? undefined : true), signal)
-    const { set, pod } = this.cache.record(spec)
-    if (pod && !set) {
-      await this.objects.removePod(spec)
-      await podIsGone()
-    }
-    await this.objects.apply(spec, podIsGone)
-    const size = spec.choices?.storageSize
-    if (this.sleepsWhenIdle) await Promise.all([this.volumes.keep(spec), size === undefined ? undefined : this.volumes.grow(spec, size)])
-  }
-
-  private async complete(settings: ClusterSettings): Promise<void> {
-    const { volume, runtimeClass } = settings
-    const classes = `${volume.kind === 'pvc' ? (volume.storageClass ?? '') : ''} ${runtimeClass ?? ''}`
-    if (performance.now() - (this.completeAt.get(classes) ?? Number.NEGATIVE_INFINITY) < COMPLETE_MS) return
-    const reason = await missingPrerequisite(this.client, settings)
-    if (reason) throw new AppError('unavailable', 'no_sandbox', reason)
-    this.completeAt.set(classes, performance.now())
-  }
-
-  // An API that is away for a moment holds a start up; it does not fail it.
-  private async insist(work: () => Promise<void>, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void> {
-    for (let wait = RETRY_MS; ; wait = Math.min(LONGEST_RETRY_MS, wait * 2)) {
-      signal.throwIfAborted()
-      try {
-        return await work()
-      } catch (error) {
-        const passes = error instanceof ApiUnreachable || (error instanceof ApiRefusal && (error.status === 409 || error.status === 429 || error.status >= 500))
-        if (!passes) throw asAppError(error)
-        this.options.logger.warn('the cluster did not take a start yet', { error })
-        progress({ step: 'scheduling', detail: 'The cluster’s API does not answer; it is asked again' })
-        await new Promise((resolve) => setTimeout(resolve, wait))
-      }
-    }
-  }
-
   // Once for each thing that there is to tell about a sandbox, however many fields of its objects move.
   private tell(key: SandboxKey): void {
     const record: SandboxRecord = this.cache.record(key)
@@ -268,33 +205,4 @@ export class KubernetesRuntime implements Runtime {
   private async sweep(): Promise<void> {
     await this.volumes.sweep().catch((error: unknown) => this.options.logger.warn('volumes could not be swept', { error }))
   }
-}
-
-/** When the last thing was reported about a sandbox, by the cluster's clock. */
-function newest({ events }: SandboxRecord): number {
-  return Math.max(0, ...events.map(({ at }) => at))
-}
-
-async function spoken<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw asAppError(error)
-  }
-}
-
-function unreachable(cause?: unknown): AppError {
-  return new AppError('unavailable', 'cluster_unreachable', 'The cluster does not answer at the moment. Try again in a minute; if it stays so, ask an admin to look at it.', {
-    cause,
-  })
-}
-
-function asAppError(error: unknown): AppError {
-  if (error instanceof AppError) return error
-  if (!(error instanceof ApiRefusal)) return unreachable(error)
-  const words =
-    error.status === 401 || error.status === 403
-      ? 'The cluster does not let the portal manage sandboxes. Ask an admin to look at the portal’s role.'
-      : 'The cluster refused the sandbox. Ask an admin to look at the server’s log.'
-  return new AppError('unavailable', 'cluster_refused', words, { cause: error })
 }

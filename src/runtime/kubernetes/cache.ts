@@ -1,6 +1,6 @@
-// All sandboxes of the namespace in memory: one watch each of StatefulSets, pods and events serves every question.
+// All sandboxes of the installation in memory: one watch each of StatefulSets, pods and events serves every question.
 import type { Logger } from '../../lib/logger.ts'
-import { keyOfName, objectName, SANDBOX_SELECTOR, type SandboxKey } from '../names.ts'
+import { keyOfName, objectName, type SandboxKey, sandboxesOf } from '../names.ts'
 import { type ApiObject, type KubeClient, PATHS } from './client.ts'
 import { type EventView, eventView, type PodView, podView, type RawEvent, type RawPod, type RawSet, type SetView, setView } from './objects.ts'
 import { CollectionWatch } from './watch.ts'
@@ -29,8 +29,8 @@ export class SandboxCache {
   private readonly waiting = new Map<string, Set<() => void>>()
   private readonly watches: CollectionWatch<ApiObject>[]
 
-  constructor({ client, namespace, logger }: { client: KubeClient; namespace: string; logger: Logger }) {
-    const mine = { labelSelector: SANDBOX_SELECTOR }
+  constructor({ client, namespace, installation, logger }: { client: KubeClient; namespace: string; installation: string; logger: Logger }) {
+    const mine = { labelSelector: sandboxesOf(installation) }
     const nameOf = ({ metadata }: ApiObject) => metadata.name
     const watch = <T extends ApiObject>(path: string, query: Record<string, string>, sink: ConstructorParameters<typeof CollectionWatch<T>>[0]['sink']) =>
       new CollectionWatch<T>({ client, path, query, logger, sink }) as unknown as CollectionWatch<ApiObject>

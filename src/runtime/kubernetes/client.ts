@@ -63,6 +63,12 @@ export interface WatchEvent<T> {
   object: T
 }
 
+/** One value in an object: `path` as in JSON Patch, for example /spec/replicas. */
+export interface Field {
+  path: string
+  value: unknown
+}
+
 type Query = Record<string, string | number | boolean | undefined>
 
 /** How long the API is waited for. */
@@ -102,6 +108,27 @@ export class KubeClient {
   apply<T = ApiObject>(path: string, object: { metadata?: { name?: string } }, { force = true }: { force?: boolean } = {}): Promise<T> {
     const query = { fieldManager: FIELD_MANAGER, force }
     return this.ask<T>('PATCH', `${path}/${object.metadata?.name}`, { query, body: object, type: 'application/apply-patch+yaml' })
+  }
+
+  /** Makes an object; undefined when there is one of that name. */
+  async create<T = ApiObject>(path: string, object: object): Promise<T | undefined> {
+    try {
+      return await this.ask<T>('POST', path, { query: { fieldManager: FIELD_MANAGER }, body: object })
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 409 && error.reason === 'AlreadyExists') return undefined
+      throw error
+    }
+  }
+
+  /** Changes an object if all of `tests` hold for it at that moment; false when one does not, or when it is not there. */
+  async changeIf(path: string, name: string, tests: Field[], changes: Field[]): Promise<boolean> {
+    const body = [...tests.map((field) => ({ op: 'test', ...field })), ...changes.map((field) => ({ op: 'add', ...field }))]
+    try {
+      return await found(this.ask('PATCH', `${path}/${name}`, { query: { fieldManager: FIELD_MANAGER }, body, type: 'application/json-patch+json' }))
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 422 && error.message.includes('error in our request')) return false
+      throw error
+    }
   }
 
   /** Changes single fields; false when the object is not there. */

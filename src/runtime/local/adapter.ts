@@ -107,8 +107,11 @@ export class LocalRuntime implements Runtime {
     progress({ step: 'restoring', detail: 'The files are on this machine' })
   }
 
-  async stop(key: Key): Promise<void> {
-    await this.turns.take(keyOf(key), () => this.end(key))
+  async stop(ref: SandboxRef): Promise<void> {
+    await this.turns.take(keyOf(ref), async () => {
+      const note = readNote(foldersOf(this.sandboxes, ref))
+      if (!note || note.generation <= ref.generation) await this.end(ref)
+    })
   }
 
   async remove(key: Key): Promise<void> {

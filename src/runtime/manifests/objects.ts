@@ -1,9 +1,10 @@
 // The small objects beside a sandbox's StatefulSet: Service, Secret, and the files that all sandboxes share. Pure.
-import type { V1ConfigMap, V1Secret, V1Service } from '@kubernetes/client-node'
+import type { V1ConfigMap, V1OwnerReference, V1Secret, V1Service } from '@kubernetes/client-node'
 import { CLI_ENVIRONMENT } from '../cli-environment.ts'
 import { homeSeeds } from '../home-seeds.ts'
-import { labelsOf, MANAGER, objectName, type SandboxKey, selectorOf, TERMINAL_PORT } from '../names.ts'
+import { labelsOf, MANAGER, objectName, type SandboxKey, secretName, selectorOf, TERMINAL_PORT } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
+import type { ClusterSettings } from './settings.ts'
 
 export const FILES_NAME = 'sac-agent-files'
 /** Prefix of the Secret's keys that become variables of the CLI. */
@@ -20,29 +21,37 @@ export function cliVariables(spec: SandboxSpec): Record<string, string> {
   return Object.fromEntries(Object.entries({ ...BASE_ENVIRONMENT, ...spec.environment, ...OURS }).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** The headless Service that gives the pod its stable name, from its first moment on. */
-export function service(key: SandboxKey, namespace: string): V1Service {
+type Place = Pick<ClusterSettings, 'namespace' | 'installation'>
+
+/** Ties an object to the StatefulSet of its agent: the cluster removes the one with the other. */
+export function ownedBy(key: SandboxKey, uid: string): V1OwnerReference {
+  return { apiVersion: 'apps/v1', kind: 'StatefulSet', name: objectName(key), uid }
+}
+
+/** The headless Service that gives the pod its stable name, from its first moment on. `owner` is the uid of the StatefulSet. */
+export function service(key: SandboxKey, { namespace, installation }: Place, owner: string): V1Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name: objectName(key), namespace, labels: labelsOf(key) },
+    metadata: { name: objectName(key), namespace, labels: labelsOf(key, installation), ownerReferences: [ownedBy(key, owner)] },
     spec: {
       clusterIP: 'None',
       publishNotReadyAddresses: true,
-      selector: selectorOf(key),
+      selector: selectorOf(key, installation),
       ports: [{ name: 'terminal', port: TERMINAL_PORT, targetPort: 'terminal', protocol: 'TCP' }],
     },
   }
 }
 
-/** The sandbox token, the terminal's credential, what the home is seeded with, and the CLI's variables. */
-export function secret(spec: SandboxSpec, namespace: string, credential: string): V1Secret {
+/** The sandbox token, the terminal's credential, what the home is seeded with, and the CLI's variables, of one start. */
+export function secret(spec: SandboxSpec, { namespace, installation }: Place, credential: string, owner: string): V1Secret {
   const variables = Object.entries(cliVariables(spec)).map(([name, value]) => [`${VARIABLE_PREFIX}${name}`, base64(value)])
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: objectName(spec), namespace, labels: labelsOf(spec) },
+    metadata: { name: secretName(spec), namespace, labels: labelsOf(spec, installation), ownerReferences: [ownedBy(spec, owner)] },
     type: 'Opaque',
+    immutable: true,
     data: {
       token: base64(spec.sandboxToken),
       credential: base64(credential),

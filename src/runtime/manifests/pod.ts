@@ -1,7 +1,7 @@
 // The pod of a sandbox: two containers with as few rights as they can do with. Pure.
 import type { V1Container, V1EnvVar, V1PodSpec, V1ResourceRequirements, V1SecurityContext, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import { bytesOf, coresOf } from '../../lib/quantities.ts'
-import { AGENT_CONTAINER, objectName, SIDECAR_CONTAINER, TERMINAL_PORT } from '../names.ts'
+import { AGENT_CONTAINER, SIDECAR_CONTAINER, secretName, TERMINAL_PORT } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { cliVariables, FILES_NAME, VARIABLE_PREFIX } from './objects.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -104,7 +104,7 @@ function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPoli
 
 /** Values stay in the Secret: whoever may read the pod's spec sees names only. */
 function variables(spec: SandboxSpec): V1EnvVar[] {
-  return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: objectName(spec), key: `${VARIABLE_PREFIX}${name}` } } }))
+  return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: secretName(spec), key: `${VARIABLE_PREFIX}${name}` } } }))
 }
 
 // The scheduler takes no pod that asks for more than its limit.
@@ -136,14 +136,14 @@ function scratch(...names: string[]): V1VolumeMount[] {
 }
 
 function volumes(spec: SandboxSpec, { volume }: ClusterSettings): V1Volume[] {
-  const secretName = objectName(spec)
+  const name = secretName(spec)
   return [
     // A claim comes from the StatefulSet's template instead.
     ...(volume.kind === 'emptydir' ? [{ name: 'data', emptyDir: { sizeLimit: '10Gi' } }] : []),
     { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     { name: 'files', configMap: { name: FILES_NAME, defaultMode: PROGRAM } },
-    { name: 'start', secret: { secretName, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },
-    { name: 'token', secret: { secretName, defaultMode: OWNER_ONLY, items: [{ key: 'token', path: 'token' }] } },
+    { name: 'start', secret: { secretName: name, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },
+    { name: 'token', secret: { secretName: name, defaultMode: OWNER_ONLY, items: [{ key: 'token', path: 'token' }] } },
     ...Object.entries(SCRATCH).map(([name, { sizeLimit }]) => ({ name, emptyDir: { sizeLimit } })),
     { name: 'sidecar-tmp', emptyDir: { sizeLimit: '32Mi' } },
   ]

@@ -1,4 +1,4 @@
-// What an operator decides about all sandboxes of a cluster, and what the portal's settings choose instead. Pure.
+// Whose the sandboxes of a cluster are, what an operator decides about all of them, and what the portal's settings choose instead. Pure.
 import type { ClusterChoices } from '../runtime.ts'
 
 /** Which way out a sandbox's network has; the policies behind the words are the chart's. */
@@ -6,6 +6,8 @@ export const EGRESS_PRESETS = ['none', 'model', 'internet'] as const
 export type EgressPreset = (typeof EGRESS_PRESETS)[number]
 
 export interface ClusterSettings {
+  /** Id of the installation, from its database; on everything that it makes. */
+  installation: string
   /** Namespace of the agents. */
   namespace: string
   agentImage: string

@@ -12,28 +12,35 @@ export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, creden
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: { name: objectName(spec), namespace: settings.namespace, labels: labelsOf(spec), annotations },
+    metadata: { name: objectName(spec), namespace: settings.namespace, labels: labelsOf(spec, settings.installation), annotations },
     spec: {
       replicas: 1,
       serviceName: objectName(spec),
       podManagementPolicy: 'Parallel',
       revisionHistoryLimit: 1,
-      selector: { matchLabels: selectorOf(spec) },
+      selector: { matchLabels: selectorOf(spec, settings.installation) },
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       template: {
-        metadata: { labels: { ...labelsOf(spec), [EGRESS_LABEL]: settings.egress }, annotations },
+        metadata: { labels: { ...labelsOf(spec, settings.installation), [EGRESS_LABEL]: settings.egress }, annotations },
         spec: podSpec(spec, settings),
       },
-      ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(spec, settings.volume)] } : {}),
+      ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(labelsOf(spec, settings.installation), settings.volume)] } : {}),
     },
   }
 }
 
-function claim(spec: SandboxSpec, { size, storageClass }: Extract<ClusterSettings['volume'], { kind: 'pvc' }>): V1PersistentVolumeClaim {
+/** The same without a pod and without what changes from start to start: what is made of it holds the name. */
+export function emptySet({ spec, ...rest }: V1StatefulSet): V1StatefulSet {
+  if (!spec) return rest
+  const containers = spec.template.spec?.containers.map(({ name, image }) => ({ name, image })) ?? []
+  return { ...rest, spec: { ...spec, replicas: 0, template: { metadata: spec.template.metadata, spec: { containers } } } }
+}
+
+function claim(labels: Record<string, string>, { size, storageClass }: Extract<ClusterSettings['volume'], { kind: 'pvc' }>): V1PersistentVolumeClaim {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: 'data', labels: labelsOf(spec) },
+    metadata: { name: 'data', labels },
     spec: { accessModes: ['ReadWriteOnce'], ...(storageClass ? { storageClassName: storageClass } : {}), resources: { requests: { storage: size } } },
   }
 }
