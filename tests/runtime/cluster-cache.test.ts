@@ -4,6 +4,8 @@ import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { SandboxCache } from '../../src/runtime/kubernetes/cache.ts'
 import { KubeClient, PATHS } from '../../src/runtime/kubernetes/client.ts'
+import { whyEnded } from '../../src/runtime/kubernetes/diagnosis.ts'
+import { RecentEvents } from '../../src/runtime/kubernetes/events.ts'
 import { LostPods } from '../../src/runtime/kubernetes/lost-pods.ts'
 import { stateOf } from '../../src/runtime/kubernetes/observed.ts'
 import { ScriptedApi } from './scripted-api.ts'
@@ -131,6 +133,36 @@ describe('what the view shows', () => {
     await until(() => cache.record(KEY).events.at(-1)?.message === 'number 99', { what: 'the last event' })
     expect(cache.record(KEY).events.length).toBeLessThanOrEqual(12)
     expect(cache.records()).toEqual([])
+  })
+
+  test('an event that the cluster has dropped is over, and words about it with it', async () => {
+    const { api, cache } = view()
+    api.put(SETS, set(7))
+    await cache.ready()
+    const involvedObject = { kind: 'Pod', name: 'claude-code-1-7-0', uid: 'old-pod' }
+    for (const uid of ['a', 'b'])
+      api.put(EVENTS, { metadata: { name: uid, uid }, involvedObject, type: 'Warning', reason: 'Evicted', message: uid, lastTimestamp: new Date().toISOString() })
+    await until(() => whyEnded(cache.record(KEY)).includes('ran out of room'), { what: 'the eviction' })
+    api.drop(EVENTS, 'a')
+    await until(() => cache.record(KEY).events.length === 1, { what: 'the end of one' })
+    api.drop(EVENTS, 'b')
+    await until(() => cache.record(KEY).events.length === 0, { what: 'the end of the other' })
+    expect(whyEnded(cache.record(KEY))).toBe('The sandbox’s pod was deleted.')
+  })
+
+  test('an event is told about for an hour, however often the view is taken up again', () => {
+    let now = 0
+    const events = new RecentEvents(() => now)
+    const raw = (uid: string, name = 'claude-code-1-7') => ({ metadata: { name: uid, uid }, involvedObject: { name }, lastTimestamp: '2026-01-01T00:00:00Z' })
+    events.put(raw('a'))
+    now = 30 * 60_000
+    events.replace([raw('a'), raw('b')])
+    expect(events.of('claude-code-1-7').map(({ uid }) => uid)).toEqual(['a', 'b'])
+    now = 61 * 60_000
+    expect(events.of('claude-code-1-7').map(({ uid }) => uid)).toEqual(['b'])
+    now = 120 * 60_000
+    events.put(raw('c', 'claude-code-1-8'))
+    expect([events.of('claude-code-1-7'), (events as unknown as { kept: Map<string, unknown> }).kept.size]).toEqual([[], 1])
   })
 
   test('2 000 agents come in pages', async () => {

@@ -2,12 +2,9 @@
 import type { Logger } from '../../lib/logger.ts'
 import { keyOfName, objectName, type SandboxKey, sandboxesOf } from '../names.ts'
 import { type ApiObject, type KubeClient, PATHS } from './client.ts'
-import { type EventView, eventView, type PodView, podView, type RawEvent, type RawPod, type RawSet, type SetView, setView } from './objects.ts'
+import { RecentEvents } from './events.ts'
+import { type EventView, type PodView, podView, type RawEvent, type RawPod, type RawSet, type SetView, setView } from './objects.ts'
 import { CollectionWatch } from './watch.ts'
-
-const EVENTS_EACH = 12
-/** Agents whose events are kept; those of objects that nobody knows would pile up otherwise. */
-const MAX_EVENT_AGENTS = 5000
 
 /** What the cluster shows of one sandbox. */
 export interface SandboxRecord {
@@ -24,7 +21,7 @@ type Listener = (key: SandboxKey) => void
 export class SandboxCache {
   private readonly sets = new Map<string, SetView>()
   private readonly pods = new Map<string, PodView>()
-  private readonly events = new Map<string, EventView[]>()
+  private readonly events = new RecentEvents()
   private readonly listeners = new Set<Listener>()
   private readonly waiting = new Map<string, Set<() => void>>()
   private readonly watches: CollectionWatch<ApiObject>[]
@@ -42,11 +39,10 @@ export class SandboxCache {
         {},
         {
           replace: (items) => {
-            this.events.clear()
-            for (const item of items) this.note(item)
+            for (const name of this.events.replace(items)) this.changed(name)
           },
-          put: (item) => this.note(item),
-          gone() {},
+          put: (item) => this.changed(this.events.put(item)),
+          gone: (item) => this.changed(this.events.gone(item)),
         },
       ),
     ]
@@ -64,7 +60,7 @@ export class SandboxCache {
 
   record({ userId, agentId }: SandboxKey): SandboxRecord {
     const name = objectName({ userId, agentId })
-    return { key: { userId, agentId }, set: this.sets.get(name), pod: this.pods.get(name), events: this.events.get(name) ?? [] }
+    return { key: { userId, agentId }, set: this.sets.get(name), pod: this.pods.get(name), events: this.events.of(name) }
   }
 
   /** Every sandbox of which there is a StatefulSet or a pod. */
@@ -138,26 +134,10 @@ export class SandboxCache {
       gone: (raw: Raw) => {
         const name = known(raw)
         if (name) into.delete(name)
-        if (name && !this.sets.has(name) && !this.pods.has(name)) this.events.delete(name)
+        if (name && !this.sets.has(name) && !this.pods.has(name)) this.events.forget(name)
         this.changed(name)
       },
     }
-  }
-
-  private note(raw: RawEvent): void {
-    const key = keyOfName(raw.involvedObject.name ?? '')
-    if (!key) return
-    const name = objectName(key)
-    const event = eventView(raw)
-    const others = (this.events.get(name) ?? []).filter(({ uid }) => uid !== event.uid)
-    // Put last again: the one that has had no news for the longest time goes first.
-    this.events.delete(name)
-    this.events.set(name, [...others, event].sort((a, b) => a.at - b.at).slice(-EVENTS_EACH))
-    for (const oldest of this.events.keys()) {
-      if (this.events.size <= MAX_EVENT_AGENTS) break
-      this.events.delete(oldest)
-    }
-    this.changed(name)
   }
 
   private changed(name: string | undefined): void {
