@@ -181,6 +181,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   )
   const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, tasks, logger, isLeader })
 
+  const identities = new SandboxIdentities(agents)
   const assets = new Assets()
   const owned = disposing.move()
   return {
@@ -209,7 +210,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     runtime,
     hub,
     tickets: new TerminalTickets(),
-    identities: new SandboxIdentities(agents),
+    identities,
     get internalUrl() {
       return internal.url
     },
@@ -227,6 +228,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
         const live = await sessions.live(agentIds)
         for (const agentId of agentIds) if (!live.has(agentId)) hub.drop(agentId)
       }
+      bus.subscribe((event) => (event.kind === 'session.changed' || event.kind === 'agent.changed') && identities.forget(event.agentId))
       bus.subscribe((event) => {
         const mayEnd = (event.kind === 'session.changed' || event.kind === 'agent.changed') && hub.serves(event.agentId)
         if (mayEnd) tasks.start('terminal of an agent', () => endTerminals([event.agentId]))

@@ -1,12 +1,12 @@
 // Agents: created, changed and deleted by their owner. The row says what should be; other features make it so.
-import { and, count, desc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import { and, count, desc, eq, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { Bus } from '../bus/bus.ts'
 import type { Db, Transaction, Within } from '../db/client.ts'
 import { randomToken, type SecretBox, sha256Hex } from '../lib/crypto.ts'
 import { AppError, invalidFields, notFound } from '../lib/errors.ts'
 import type { UrlRules } from '../lib/url-rules.ts'
 import { Superseded } from '../runtime/runtime.ts'
-import { sessions } from '../sessions/schema.ts'
+import { LIVE, sessions } from '../sessions/schema.ts'
 import type { Settings } from '../settings/settings.ts'
 import { users } from '../users/schema.ts'
 import { cliEnvironment, secretContext } from './environment.ts'
@@ -18,6 +18,9 @@ import { type AgentConfig, type AgentRow, agents, type SealedSecret, sandboxToke
 export type Agent = AgentRow
 
 type Owner = { id: number }
+
+/** How long a sandbox that should end may still send what it has: longer than one takes to end. */
+const LAST_WORDS_MS = 60_000
 
 /** Creates, finds and changes agents. */
 export class Agents {
@@ -150,13 +153,25 @@ export class Agents {
     return { agent: next, sandboxToken }
   }
 
-  /** The agent whose present sandbox holds this token. Identity of the internal API comes from here alone. */
+  /**
+   * The agent whose present sandbox holds this token. Identity of the internal API comes from here alone. The token of an
+   * agent that was stopped or fell asleep is good for a minute more, in which its sidecar sends what was written last; what
+   * it cannot send then is in its journal, for the next start.
+   */
   async bySandboxToken(token: string): Promise<Agent | undefined> {
-    const [row] = await this.deps.db
+    const { db } = this.deps
+    // One that was never started by a session has nothing that could have ended.
+    const mayRun = db
+      .select({ mayRun: sql<boolean>`${or(inArray(sessions.status, LIVE), gt(sessions.updatedAt, new Date(Date.now() - LAST_WORDS_MS)))}` })
+      .from(sessions)
+      .where(eq(sessions.agentId, agents.id))
+      .orderBy(desc(sessions.createdAt))
+      .limit(1)
+    const [row] = await db
       .select()
       .from(sandboxTokens)
       .innerJoin(agents, and(eq(agents.id, sandboxTokens.agentId), eq(agents.generation, sandboxTokens.generation)))
-      .where(and(eq(sandboxTokens.tokenHash, sha256Hex(token)), isNull(agents.deletedAt)))
+      .where(and(eq(sandboxTokens.tokenHash, sha256Hex(token)), isNull(agents.deletedAt), sql`coalesce((${mayRun}), true)`))
       .limit(1)
     return row?.agents
   }

@@ -10,6 +10,8 @@ const MAX_CACHED = 5000
 export class SandboxIdentities {
   private readonly cache = new Map<string, { agent: Agent | undefined; readAt: number }>()
 
+  private changes = 0
+
   constructor(private readonly agents: Agents) {}
 
   /** The agent whose present sandbox sends this request. Throws `unauthorized`. */
@@ -20,11 +22,20 @@ export class SandboxIdentities {
     return agent
   }
 
+  /** Asks anew for the tokens of an agent of which something has changed. */
+  forget(agentId: number): void {
+    this.changes++
+    for (const [key, { agent }] of this.cache) if (agent?.id === agentId) this.cache.delete(key)
+  }
+
   private async lookUp(token: string): Promise<Agent | undefined> {
     const key = sha256Hex(token)
     const known = this.cache.get(key)
     if (known && performance.now() - known.readAt < CACHE_MS) return known.agent
+    const { changes } = this
     const agent = await this.agents.bySandboxToken(token)
+    // What was read may be older than what has been heard of meanwhile.
+    if (changes !== this.changes) return agent
     if (this.cache.size > MAX_CACHED) this.cache.clear()
     this.cache.set(key, { agent, readAt: performance.now() })
     return agent

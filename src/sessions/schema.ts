@@ -8,6 +8,9 @@ import { users } from '../users/schema.ts'
 export const SESSION_STATUSES = ['creating', 'running', 'idle', 'asleep', 'stopped', 'failed', 'deleted'] as const
 export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
+/** Those in which a sandbox runs or is about to. */
+export const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
+
 /** One finished or current step of a start; times are milliseconds since the start. */
 export interface StepRecord {
   step: StartStep

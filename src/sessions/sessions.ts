@@ -5,7 +5,7 @@ import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Db, Transaction, Within } from '../db/client.ts'
 import { notFound } from '../lib/errors.ts'
-import { type SessionRow, type SessionStatus, sessions } from './schema.ts'
+import { LIVE, type SessionRow, type SessionStatus, sessions } from './schema.ts'
 
 /** Columns that progress and activity may change. */
 export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
@@ -25,7 +25,6 @@ export interface Opened {
 }
 
 const MAX_LISTED = 500
-const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
 
 /** Opens, finds and ends sessions; one per agent at a time. */
 export class Sessions {
@@ -100,7 +99,8 @@ export class Sessions {
   /** Marks the session as deleted; the sandbox ends, the agent and its files stay. */
   async delete(user: { id: number }, id: string): Promise<void> {
     const session = await this.owned(user, id)
-    await this.set(eq(sessions.id, session.id), { status: 'deleted' })
+    // One that had ended before ends no later by this.
+    await this.set(eq(sessions.id, session.id), { status: 'deleted', ...(LIVE.includes(session.status) ? {} : { updatedAt: session.updatedAt }) })
   }
 
   /** A session of this user's agents, or `not_found`. Deleted ones are not there any more. */
@@ -208,10 +208,10 @@ export class Sessions {
       .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, ['running', 'idle'])))
   }
 
-  private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {
+  private async set(where: ReturnType<typeof and>, change: SessionChange & Partial<Pick<SessionRow, 'updatedAt'>>): Promise<number> {
     const rows = await this.deps.db
       .update(sessions)
-      .set({ ...change, updatedAt: new Date() })
+      .set({ updatedAt: new Date(), ...change })
       .where(where)
       .returning()
     await Promise.all(rows.map((row) => this.announced(row)))
