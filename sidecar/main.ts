@@ -1,9 +1,10 @@
 // The sidecar: mirrors /workspace/output to the server and relays the CLI's hooks. `notify` is the hook's end of it.
 import { readFileSync, writeSync } from 'node:fs'
+import type { Exposure } from '../src/internal/contract.ts'
 import { createLogger } from '../src/lib/logger.ts'
 import { hookSocket, leanEnvironment, readSidecarConfig } from './config.ts'
 import { Journal } from './journal.ts'
-import { proveClosed } from './knock.ts'
+import { watchNetwork } from './knock.ts'
 import { notify } from './notify.ts'
 import { Relay } from './relay.ts'
 import { codeRelease } from './release.ts'
@@ -69,7 +70,8 @@ function run(): void {
     end(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void farewell())
-  if (config.closedAddress) void proveClosed(config.closedAddress, { log, onOpen: () => server.exposed().catch(() => log.warn('the server could not be told')) })
+  const report = async (network: Exposure) => (await server.exposure({ network })).ok
+  if (config.closedAddress) void watchNetwork({ address: config.closedAddress, serverAnswers: () => server.answers(), report, log })
   log.info('watching', { folder: config.watchDir })
 }
 

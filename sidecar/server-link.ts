@@ -1,10 +1,11 @@
 // The sidecar's requests to the server, each with the sandbox token and a deadline.
 import { fstatSync, readSync } from 'node:fs'
-import { type ActivityNotice, INTERNAL_PATHS, type PackAnswer, type PackEntry, type PackOutcome, SHA256_HEADER } from '../src/internal/contract.ts'
+import { type ActivityNotice, type ExposureNotice, INTERNAL_PATHS, type PackAnswer, type PackEntry, type PackOutcome, SHA256_HEADER } from '../src/internal/contract.ts'
 import { free } from '../src/lib/free.ts'
 import type { OpenedFile } from './open.ts'
 
 const DEADLINE_MS = 30_000
+const PRESENCE_MS = 2000
 // The slowest upload that is waited for.
 const SLOWEST_BYTES_PER_MS = 256
 const CHECK_MS = 250
@@ -87,9 +88,20 @@ export class ServerLink {
     return this.askJson(INTERNAL_PATHS.activity, notice)
   }
 
-  /** Tells that nothing closes the sandbox's network. */
-  async exposed(): Promise<Answer> {
-    return this.askJson(INTERNAL_PATHS.exposure, { network: 'open' })
+  /** Tells whether the sandbox's network is closed. */
+  async exposure(notice: ExposureNotice): Promise<Answer> {
+    return this.askJson(INTERNAL_PATHS.exposure, notice)
+  }
+
+  /** Whether the server is there at all. Never throws. */
+  async answers(): Promise<boolean> {
+    try {
+      const answer = await fetch(`${this.options.internalUrl}/health`, { signal: AbortSignal.timeout(PRESENCE_MS), redirect: 'manual' })
+      await answer.text()
+      return answer.ok
+    } catch {
+      return false
+    }
   }
 
   private askJson(path: string, body: unknown): Promise<Answer> {

@@ -14,6 +14,7 @@ import { INTERNAL_PATHS } from './internal/contract.ts'
 import { internalRoutes } from './internal/routes.ts'
 import { rolloutRoutes } from './rollouts/routes.ts'
 import { INTERNAL_POLICIES, PUBLIC_POLICIES } from './route-policies.ts'
+import { networkRoutes } from './sessions/network-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { settingRoutes } from './settings/routes.ts'
 import { terminalRoutes, terminalWebSocket } from './terminal/routes.ts'
@@ -37,6 +38,7 @@ export function publicApp(context: Context) {
     .use(rolloutRoutes(context))
     .use(agentRoutes(context))
     .use(sessionRoutes(context))
+    .use(networkRoutes(context))
     .use(outputRoutes(context))
     .use(terminalRoutes(context))
     .use(accountPages(context))

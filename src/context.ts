@@ -32,6 +32,7 @@ import { installationSecrets } from './secrets.ts'
 import { AgentStatuses } from './sessions/agent-statuses.ts'
 import { Idleness } from './sessions/idleness.ts'
 import { Lease } from './sessions/lease.ts'
+import { EXPOSED_PORTAL, Networks } from './sessions/networks.ts'
 import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
@@ -91,6 +92,7 @@ export interface Context {
   feed: OutputFeed
   listing: Listing
   sessions: Sessions
+  networks: Networks
   statuses: AgentStatuses
   fleet: Fleet
   rollouts: Rollouts
@@ -110,6 +112,7 @@ export interface Context {
 
 const REVOCATION_POLL_MS = 3000
 const ENDED_AGENTS_POLL_MS = 60_000
+const NETWORK_POLL_MS = 10_000
 const SWEEP_MS = 10 * 60_000
 const UNKNOWN_OBJECTS_MS = 30 * 60_000
 
@@ -139,6 +142,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const outputs = new Outputs({ db, storage, bus, settings })
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
   const sessions = new Sessions({ db, bus })
+  const networks = new Networks({ db, sessions })
   const starts = new Starts({ db, environment: (agent) => agents.environment(agent) })
   const statuses = new AgentStatuses({ agents, sessions, runtime })
   const hub = disposing.use(new TerminalHub({ openUpstream, logger, memory: new ModesMemory(join(config.dataDir, 'terminals')) }))
@@ -191,7 +195,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     database,
     bus,
     assets,
-    frames: new Frames(assets, config.organisation),
+    frames: new Frames(assets, config.organisation, (user) => (user.role === 'admin' && networks.isOpen ? EXPOSED_PORTAL : undefined)),
     lists: new Lists({ statuses, settings }),
     streams,
     settings,
@@ -204,6 +208,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     feed,
     listing: (agent, folder, from) => listOutput(db, agent, folder, from),
     sessions,
+    networks,
     statuses,
     fleet: new Fleet({ db, runtime }),
     rollouts,
@@ -239,6 +244,8 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       hub.onInput((agentId) => tasks.start('note input', () => sessions.noteInput(agentId)))
       // The bus is only a hint: what it lost is found by asking for the logins of everything that is open.
       tasks.every('ended logins', REVOCATION_POLL_MS, async () => endLogins(await logins.ended([...new Set([...streams.loginIds(), ...hub.loginIds()])])))
+      tasks.start('reports of networks', () => networks.refresh())
+      tasks.every('reports of networks', NETWORK_POLL_MS, () => networks.refresh())
       tasks.every('sweep', SWEEP_MS, async () => {
         await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), storage.sweep()])
       })

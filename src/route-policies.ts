@@ -33,6 +33,7 @@ export const PUBLIC_POLICIES: PolicyTable = {
   'GET /api/admin/settings/': 'admin',
   'PUT /api/admin/settings/:key': 'admin',
   'DELETE /api/admin/settings/:key': 'admin',
+  'GET /api/admin/networks': 'admin',
   'GET /api/admin/rollouts': 'admin',
   'POST /api/admin/rollouts': 'admin',
   'GET /api/admin/rollouts/:id': 'admin',

@@ -1,6 +1,8 @@
 // The document around every page: the signed-out gate, and the app with sidebar and phone menu.
 import type { Children } from '@kitajs/html'
+import { Callout } from './components/callout.tsx'
 import { Icon, IconButton } from './components/icon.tsx'
+import { headline } from './components/text.ts'
 import { ConfirmDialog, KeysDialog, Palette, Toasts } from './dialogs.tsx'
 import type { AgentList, PageFrame, Viewer } from './model.ts'
 import { Navigation, type Place, type Section } from './navigation.tsx'
@@ -138,6 +140,7 @@ export function AppBody({ frame, tab, title, navigation, navigationLabel, headin
               </span>
               {(corner as 'safe') ?? <IconButton icon="search" label="Search or jump to" more={{ command: 'show-modal', commandfor: 'palette' }} />}
             </header>
+            {frame.notice ? <PortalNotice text={frame.notice} /> : ''}
             {children as 'safe'}
             <EventStream address={stream} />
           </main>
@@ -180,6 +183,15 @@ export function GateHead({ title, text, number }: { title: string; text?: string
         </h1>
         {text ? <p safe>{text}</p> : ''}
       </div>
+    </div>
+  )
+}
+
+function PortalNotice({ text }: { text: string }) {
+  const { title, rest } = headline(text)
+  return (
+    <div class="portal-notice">
+      <Callout tone="bad" title={title} text={rest} />
     </div>
   )
 }

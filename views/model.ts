@@ -8,6 +8,8 @@ export interface PageFrame {
   /** URL of a built asset by its logical name, for example "app.js". */
   asset: (name: string) => string
   theme: Theme
+  /** What the viewer should know on every page, title first. */
+  notice?: string
 }
 
 export type Theme = 'system' | 'light' | 'dark'

@@ -10,13 +10,15 @@ export class Frames {
   constructor(
     private readonly assets: Assets,
     private readonly organisation: string,
+    /** What everybody in that role should know, whatever the page. */
+    private readonly notice: (user: UserRow) => string | undefined = () => undefined,
   ) {
     useSprite(assets.url('icons.svg'))
   }
 
   /** For one answer; `nonce` is the one of its content policy. */
   of(nonce: string, user?: UserRow): PageFrame {
-    return { organisation: this.organisation, nonce, asset: (name) => this.assets.url(name), theme: user?.theme ?? 'system' }
+    return { organisation: this.organisation, nonce, asset: (name) => this.assets.url(name), theme: user?.theme ?? 'system', notice: user && this.notice(user) }
   }
 }
 

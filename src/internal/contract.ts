@@ -59,6 +59,14 @@ export interface HookNotice {
   detail?: string
 }
 
+/** Whether a sandbox can reach what its network policy closes. */
+export type Exposure = 'open' | 'closed'
+
+/** Body of `exposure`: what several tries in a row have agreed on while the server answered. */
+export interface ExposureNotice {
+  network: Exposure
+}
+
 /** Body of `activity`: what the CLI does now. */
 export interface ActivityNotice {
   state: 'working' | 'waiting' | 'needs-you'

@@ -7,6 +7,7 @@ import { AppError } from '../lib/errors.ts'
 import { free } from '../lib/free.ts'
 import type { Logger } from '../lib/logger.ts'
 import { RelativePath } from '../lib/paths.ts'
+import type { Networks } from '../sessions/networks.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Outputs } from '../workspace/outputs.ts'
 import type { SandboxIdentities } from './auth.ts'
@@ -18,21 +19,19 @@ const REMOVE = t.Object({ path: t.String() }, { additionalProperties: false })
 
 const ROOM = t.Object({ path: t.String(), size: t.Integer({ minimum: 0 }) }, { additionalProperties: false })
 
-const EXPOSED =
-  'Nothing keeps the agents’ networks apart. This cluster does not enforce its network policies: agents can reach each other and what is inside the network. Ask an admin for a network plug-in that does.'
-
-const EXPOSURE = t.Object({ network: t.Literal('open') }, { additionalProperties: false })
+const EXPOSURE = t.Object({ network: t.Union([t.Literal('open'), t.Literal('closed')]) }, { additionalProperties: false })
 const SMALL_BYTES = 64 * 1024
 
 interface Deps {
   identities: SandboxIdentities
   outputs: Outputs
   sessions: Sessions
+  networks: Networks
   logger: Logger
 }
 
 /** Upload, pack, delete, room and activity of the sandbox that the token names. */
-export function internalRoutes({ identities, outputs, sessions, logger }: Deps) {
+export function internalRoutes({ identities, outputs, sessions, networks, logger }: Deps) {
   return new Elysia({ name: 'internal' })
     .use(sandboxOnly(identities))
     .post(
@@ -95,8 +94,8 @@ export function internalRoutes({ identities, outputs, sessions, logger }: Deps) 
     )
     .post(
       INTERNAL_PATHS.exposure,
-      async ({ agent }) => {
-        await sessions.noteWarning(agent.id, EXPOSED)
+      async ({ agent, body }) => {
+        await networks.note(agent, body.network)
         return { ok: true }
       },
       { body: EXPOSURE },

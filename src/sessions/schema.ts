@@ -85,3 +85,18 @@ export const sandboxStarts = pgTable(
 )
 
 export type SandboxStartRow = typeof sandboxStarts.$inferSelect
+
+/** What each agent's sandbox has found out about its network. */
+export const networkReports = pgTable(
+  'network_reports',
+  {
+    agentId: bigint('agent_id', { mode: 'number' })
+      .primaryKey()
+      .references(() => agents.id, { onDelete: 'cascade' }),
+    /** The start that it was found out in. */
+    generation: integer('generation').notNull(),
+    network: text('network', { enum: ['open', 'closed'] }).notNull(),
+    reportedAt: timestamp('reported_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [index('network_reports_open').on(table.reportedAt).where(sql`network = 'open'`)],
+)

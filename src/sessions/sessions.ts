@@ -5,6 +5,7 @@ import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Db, Transaction, Within } from '../db/client.ts'
 import { notFound } from '../lib/errors.ts'
+import { EXPOSED } from './networks.ts'
 import { LIVE, type SessionRow, type SessionStatus, sessions } from './schema.ts'
 
 /** Columns that progress and activity may change. */
@@ -193,9 +194,21 @@ export class Sessions {
     await this.set(quiet, { status: 'asleep', reason: null, warning: null, activity: null, activityDetail: null })
   }
 
-  /** A warning that stays visible while the agent runs. */
-  async noteWarning(agentId: number, warning: string): Promise<void> {
-    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])), { warning })
+  /** A warning that stays visible while the agent starts and runs. */
+  async warn(agentId: number, warning: string): Promise<void> {
+    await this.set(and(eq(sessions.agentId, agentId), inArray(sessions.status, LIVE), sql`${sessions.warning} is distinct from ${warning}`), { warning })
+  }
+
+  /** Takes that very warning back. */
+  async unwarn(agentId: number, warning: string): Promise<void> {
+    await this.set(and(eq(sessions.agentId, agentId), eq(sessions.warning, warning)), { warning: null })
+  }
+
+  /** The start is over. What the sandbox has reported about its network meanwhile stays. */
+  async ready(start: StartMark, { warning, ...change }: Pick<SessionChange, 'steps' | 'warning'>): Promise<boolean> {
+    const kept = sql<string | null>`case when ${sessions.warning} = ${EXPOSED} then ${sessions.warning} else ${warning ?? null}::text end` as unknown as string
+    const now = new Date()
+    return this.change(start, ['creating'], { ...change, status: 'running', readyAt: now, lastActive: now, warning: kept })
   }
 
   /** The terminals of these agents wrote something by themselves. */

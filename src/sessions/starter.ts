@@ -105,8 +105,7 @@ export class SandboxStarter {
       const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
       await record.finish()
       const told = warning ?? (runtime.follow && session.reason ? `${session.reason} It came back by itself and goes on where it was.` : null)
-      const isOurs = await sessions.change(record.mark, ['creating'], { status: 'running', readyAt: new Date(), lastActive: new Date(), warning: told, steps: record.steps })
-      if (!isOurs) return
+      if (!(await sessions.ready(record.mark, { warning: told, steps: record.steps }))) return
       await record.ready()
       logger.info('sandbox is ready', { agentId: agent.id, ms: Date.now() - session.startedAt.getTime() })
     } catch (error) {

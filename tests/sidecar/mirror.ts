@@ -111,6 +111,7 @@ export class Receiver {
   }
 
   private async answer(request: IncomingMessage): Promise<Reply | 'cut'> {
+    if (request.method === 'GET' && request.url === '/health') return { status: 200, body: { status: 'ok' } }
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return refusal({ status: 401, code: 'unauthorized' })
     const url = new URL(request.url ?? '', this.url)
     if (url.pathname.endsWith('/pack')) return this.pack(request)
