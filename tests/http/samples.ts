@@ -56,6 +56,7 @@ export const SAMPLES: Record<string, Sample> = {
   'GET /admin/agents': at('/admin/agents'),
   'GET /admin/events': at('/admin/events?page=agents'),
   'DELETE /api/admin/settings/:key': { path: () => '/api/admin/settings/idle_after_seconds', fine: 204 },
+  'GET /api/admin/networks': at('/api/admin/networks'),
   'GET /api/admin/rollouts': at('/api/admin/rollouts'),
   'POST /api/admin/rollouts': { path: () => '/api/admin/rollouts', body: () => ({ image: 'example.com/sac/agent:1', filter: {} }), fine: 409 },
   'GET /api/admin/rollouts/:id': at('/api/admin/rollouts/987654321', 404),
