@@ -12,10 +12,12 @@ import { healthRoutes } from './http/health.ts'
 import { checkPolicies } from './http/policies.ts'
 import { INTERNAL_PATHS } from './internal/contract.ts'
 import { internalRoutes } from './internal/routes.ts'
+import { rolloutPages } from './rollouts/pages.ts'
 import { rolloutRoutes } from './rollouts/routes.ts'
 import { INTERNAL_POLICIES, PUBLIC_POLICIES } from './route-policies.ts'
 import { networkRoutes } from './sessions/network-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
+import { settingPages } from './settings/pages.ts'
 import { settingRoutes } from './settings/routes.ts'
 import { terminalRoutes, terminalWebSocket } from './terminal/routes.ts'
 import { accountPages } from './users/pages.ts'
@@ -42,6 +44,8 @@ export function publicApp(context: Context) {
     .use(outputRoutes(context))
     .use(terminalRoutes(context))
     .use(accountPages(context))
+    .use(rolloutPages(context))
+    .use(settingPages({ ...context, inCluster: context.runtime.hasImages }))
     .use(agentPages(context))
     .use(outputPages(context))
     .use(adminPages({ ...context, metrics: () => context.runtime.metrics() }))

@@ -47,6 +47,8 @@ export interface AgentList {
   currentId?: number
   /** How many the viewer may have. */
   limit: number
+  /** Image of agents without one of their own; empty where there are none. */
+  image?: string
 }
 
 /** One step of a start. */
@@ -71,6 +73,8 @@ export type Stage =
       notice?: string
       /** Saved changes wait for a restart. */
       needsRestart: boolean
+      /** Image that it gets with its next start, when that is another one. */
+      newImage?: string
       /** Colours that the CLI was started with; dark unless told. */
       theme?: 'light' | 'dark'
       /** When the terminal became ready, for "Up 3 h 20 min". */
@@ -158,7 +162,10 @@ export interface AgentFormModel {
     https_proxy: string
     cpu: string
     memory: string
+    image: string
   }
+  /** Where agents have images: the one of the settings, and those that the owner may choose among. */
+  image?: { standard: string; choices: readonly string[] }
   envs: EnvView[]
   /** The stored key, as far as it may be shown. */
   token?: { last4: string; setAt: string }

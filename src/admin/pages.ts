@@ -2,9 +2,10 @@
 import { Elysia, t } from 'elysia'
 import { AdminAgentsPage, FleetView } from '../../views/admin/agents.tsx'
 import type { FleetPage } from '../../views/admin/model.ts'
-import type { Bus } from '../bus/bus.ts'
+import type { AppEvent, Bus } from '../bus/bus.ts'
 import { adminOnly, type EdgeRules } from '../http/auth.ts'
 import { type Frames, viewerOf } from '../http/frame.ts'
+import { type Draw, keepTrue, marksOf } from '../http/keep-true.ts'
 import { page, redirect } from '../http/respond.ts'
 import { SHOWN_PATTERN, Shown } from '../http/shown.ts'
 import type { EventStreams } from '../http/sse.ts'
@@ -13,7 +14,6 @@ import type { Logins } from '../users/logins.ts'
 import { type Admin, asAdmin, type Fleet, type FleetPlace } from './fleet.ts'
 import { FLEET_SORTS, FLEET_STATES, type FleetQuery, placeOf } from './fleet-query.ts'
 import { fleetPage } from './fleet-views.ts'
-import { type Draw, keepTrue, marksOf } from './pages-live.ts'
 
 interface Deps {
   fleet: Fleet
@@ -74,11 +74,13 @@ export function adminPages(deps: Deps) {
         const { page: which, shown, ...address } = query
         const draw: Draw = which === 'agents' ? async () => drawn(await read(admin, address))() : async () => ({})
         server?.timeout(request, 0)
-        return streams.answer(loginId, (sink) => keepTrue({ bus, draw, shown: Shown.parse(request.headers.get('last-event-id') ?? shown ?? ''), sink }))
+        return streams.answer(loginId, (sink) => keepTrue({ bus, concerns, draw, shown: Shown.parse(request.headers.get('last-event-id') ?? shown ?? ''), sink }))
       },
       { query: t.Object({ ...FLEET, page: t.Optional(t.Literal('agents')), shown: t.Optional(t.String({ pattern: SHOWN_PATTERN })) }) },
     )
 }
+
+const concerns = (event: AppEvent) => event.kind === 'session.changed' || event.kind === 'agent.changed'
 
 function drawn(fleet: FleetPage): Draw {
   return async () => ({ fleet: await FleetView({ fleet }) })

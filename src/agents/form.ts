@@ -35,7 +35,9 @@ export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel
       ...plain,
       cpu: agent?.cpuLimit == null ? '' : String(agent.cpuLimit),
       memory: agent?.memoryLimitMb == null ? '' : String(agent.memoryLimitMb / 1024),
+      image: agent?.image ?? '',
     },
+    image: imageOf(agent, limits),
     envs: envs.map((env) => ({ key: env.key, value: env.value ?? '', secret: env.secret, set: agent?.secrets[`env:${env.key}`] !== undefined })),
     token: agent?.secrets.anthropic_auth_token,
     errors: {},
@@ -43,6 +45,13 @@ export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel
     presets: PRESETS,
     limits: { cpu: limits.cpuLimit, memoryGib: limits.memoryLimitMb / 1024, maxCpu: limits.maxCpuLimit, maxMemoryGib: limits.maxMemoryLimitMb / 1024 },
   }
+}
+
+// The choice is the owner's among the images that admins list, unless an admin has chosen another one for this agent.
+function imageOf(agent: Agent | undefined, { image: standard, allowedImages }: Limits): AgentFormModel['image'] {
+  if (standard === '' && !agent?.image) return undefined
+  const isOwners = allowedImages.length > 1 && (!agent?.image || allowedImages.includes(agent.image))
+  return { standard, choices: isOwners ? allowedImages : [] }
 }
 
 /** The same form with what was typed and what is wrong with it. Keys that were typed are not sent back. */
@@ -69,6 +78,7 @@ export function inputOf(fields: FormFields): AgentInput & { name: string } {
     instructions: text('instructions').replace(/\r\n/g, '\n'),
     cpu_limit: decimal('cpu_limit', text('cpu_limit')),
     memory_limit_mb: gibibytes(text('memory_limit')),
+    image: fields.image === undefined ? undefined : text('image') || null,
     config: {
       provider: text('provider') || 'other',
       anthropic_auth_token: text('remove_token') === '1' ? null : token || undefined,

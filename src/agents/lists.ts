@@ -10,7 +10,7 @@ export class Lists {
 
   async of(user: { id: number }, currentId?: number): Promise<AgentList> {
     const [statuses, limits] = await Promise.all([this.deps.statuses.withAgents(user), this.deps.settings.limits(user.id)])
-    return { cards: statuses.map(cardOf), currentId, limit: limits.maxAgents }
+    return { cards: statuses.map(cardOf), currentId, limit: limits.maxAgents, image: limits.image }
   }
 }
 

@@ -104,7 +104,7 @@ export class LivePage {
       const card = list.cards.find((item) => item.id === this.agentId)
       if (card && this.agentId !== undefined) {
         const agent = await agents.owned(this.user, this.agentId)
-        parts.push(...(await this.stageParts(card, stageOf(agent, await sessions.ofAgent(agent.id)))))
+        parts.push(...(await this.stageParts(card, stageOf(agent, await sessions.ofAgent(agent.id), list.image))))
         parts.push(...this.differing({ 'output-trouble': await OutputTrouble({ trouble: outputs.trouble(agent)?.message }) }))
       }
       this.send(parts)

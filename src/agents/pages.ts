@@ -65,7 +65,7 @@ function showPages({ agents, sessions, settings, lists, listing, outputs, frames
       const [list, session, level] = await Promise.all([lists.of(user, agent.id), sessions.ofAgent(agent.id), listing(agent, '', { limit: SHOWN })])
       const card = list.cards.find((item) => item.id === agent.id)
       if (!card) throw new AppError('not_found', 'not_found', 'This agent is not here.')
-      const shown = { card, stage: stageOf(agent, session), output: levelOf(agent.id, level), trouble: outputs.trouble(agent)?.message }
+      const shown = { card, stage: stageOf(agent, session, list.image), output: levelOf(agent.id, level), trouble: outputs.trouble(agent)?.message }
       // Within a page that is open already the list beside it stays as it is.
       const marks = await marksOf(shown, isHtmx(request) ? undefined : list)
       return page((nonce) => WorkbenchPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), list, ...shown, events: `?agent=${agent.id}&shown=${marks}` }))

@@ -14,8 +14,8 @@ const WORDS: Record<StepRecord['step'], string> = {
   terminal: 'Terminal ready',
 }
 
-/** The stage for an agent and its session. */
-export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
+/** The stage for an agent and its session; `standard` is the image of agents without one of their own. */
+export function stageOf(agent: Agent, session: SessionRow | undefined, standard = ''): Stage {
   switch (session?.status) {
     case 'creating':
       return {
@@ -35,6 +35,7 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
         warning: session.warning ?? undefined,
         notice: session.notice ?? undefined,
         needsRestart: agent.restartVersion > agent.startedVersion,
+        newImage: newImage(agent, standard),
         readyAt: session.readyAt?.toISOString(),
         model: agent.config.anthropic_opus_model.replace(/^.*\//, '').replace(/^claude-/, '') || undefined,
       }
@@ -50,6 +51,12 @@ export function stageOf(agent: Agent, session: SessionRow | undefined): Stage {
     default:
       return { kind: 'stopped', reason: session?.reason ?? '' }
   }
+}
+
+// What an agent runs is unknown until it was started once.
+function newImage({ image, startedImage }: Agent, standard: string): string | undefined {
+  const next = image ?? standard
+  return startedImage && next !== '' && next !== startedImage ? next : undefined
 }
 
 function stepViews(steps: StepRecord[], startedAt: Date, failed: boolean): StartStepView[] {

@@ -79,6 +79,22 @@ export class Rollouts {
     return this.deps.db.select().from(rolloutAgents).where(eq(rolloutAgents.rolloutId, id)).orderBy(order, asc(rolloutAgents.id)).limit(MAX_SHOWN_AGENTS)
   }
 
+  /** Whether agents have images here at all. */
+  get hasImages(): boolean {
+    return this.deps.hasImages
+  }
+
+  /** What a form offers: these agents by name, the images in use, and how many agents there are. */
+  async choice(agentIds: number[]): Promise<{ chosen: { id: number; name: string }[]; images: { image: string; agents: number }[]; total: number }> {
+    const { db } = this.deps
+    const image = sql<string>`coalesce(${agents.startedImage}, ${agents.image}, '')`
+    const [chosen, used] = await Promise.all([
+      agentIds.length === 0 ? [] : db.select({ id: agents.id, name: agents.name }).from(agents).where(selected({ agentIds })).orderBy(agents.id),
+      db.select({ image, agents: count() }).from(agents).where(isNull(agents.deletedAt)).groupBy(sql`1`).orderBy(desc(count())).limit(MAX_LISTED),
+    ])
+    return { chosen, images: used.filter((row) => row.image !== ''), total: used.reduce((sum, row) => sum + row.agents, 0) }
+  }
+
   /** Whether all of these agents are this user's. */
   async belongs(agentIds: number[], userId: number): Promise<boolean> {
     if (![userId, ...agentIds].every(Number.isSafeInteger)) return false

@@ -5,9 +5,12 @@ import { amount, decimal, image, images, objectName, oneOf, type ValueRule, whol
 /** How a value is written in a form. */
 export type FieldKind = 'count' | 'decimal' | 'gib' | 'minutes' | 'text' | 'list'
 
+/** Parts of the form. */
+export type SettingGroup = 'agents' | 'cluster'
+
 /** How a setting looks in the form of the settings. */
 export interface SettingForm {
-  group: 'agents'
+  group: SettingGroup
   label: string
   /** What it does, and who may have another value. */
   about: string
@@ -96,7 +99,7 @@ export const SETTINGS = {
     perUser: true,
     clusterOnly: true,
     form: {
-      group: 'agents',
+      group: 'cluster',
       label: 'Image',
       about: `For agents that start from now on. Running agents keep theirs until they restart; a rollout restarts them in waves. Can be set per user and per agent.`,
       kind: 'text',
@@ -109,7 +112,7 @@ export const SETTINGS = {
     perUser: false,
     clusterOnly: true,
     form: {
-      group: 'agents',
+      group: 'cluster',
       label: 'Images to choose from',
       about: 'One per line. With two or more, people choose among them for their own agents; else only admins set an agent’s image.',
       kind: 'list',
@@ -121,7 +124,7 @@ export const SETTINGS = {
     perUser: true,
     clusterOnly: true,
     form: {
-      group: 'agents',
+      group: 'cluster',
       label: 'Volume',
       about: `Size of a new agent’s volume. Agents that have one keep it; it grows at their next start where its class allows that, and never shrinks. ${USER}`,
       kind: 'text',
@@ -134,7 +137,7 @@ export const SETTINGS = {
     perUser: false,
     clusterOnly: true,
     form: {
-      group: 'agents',
+      group: 'cluster',
       label: 'Storage class',
       about: 'Of new volumes; agents that have one keep it. Empty: the cluster’s default class.',
       kind: 'text',
@@ -147,7 +150,7 @@ export const SETTINGS = {
     perUser: true,
     clusterOnly: true,
     form: {
-      group: 'agents',
+      group: 'cluster',
       label: 'Runtime class',
       about: `A sandboxed container runtime like gVisor or Kata, from the next start on. Empty: the cluster’s usual one. ${USER}`,
       kind: 'text',
@@ -159,21 +162,27 @@ export const SETTINGS = {
     builtIn: '250m',
     perUser: true,
     clusterOnly: true,
-    form: { group: 'agents', label: 'Reserved CPU', about: `What a node keeps free for each agent, at most its limit. ${USER}`, kind: 'text', placeholder: '250m' },
+    form: { group: 'cluster', label: 'Reserved CPU', about: `What a node keeps free for each agent, at most its limit. ${USER}`, kind: 'text', placeholder: '250m' },
     problem: amount({ min: '1m', max: '256', example: '250m or 0.5' }),
   },
   default_memory_request: {
     builtIn: '512Mi',
     perUser: true,
     clusterOnly: true,
-    form: { group: 'agents', label: 'Reserved memory', about: `What a node keeps free for each agent, at most its limit. ${USER}`, kind: 'text', placeholder: '512Mi' },
+    form: { group: 'cluster', label: 'Reserved memory', about: `What a node keeps free for each agent, at most its limit. ${USER}`, kind: 'text', placeholder: '512Mi' },
     problem: amount({ min: '16Mi', max: '1Ti', example: '512Mi' }),
   },
   ephemeral_storage_limit: {
     builtIn: '10Gi',
     perUser: true,
     clusterOnly: true,
-    form: { group: 'agents', label: 'Temporary files', about: `What an agent may write outside of its volume before its node ends it. ${USER}`, kind: 'text', placeholder: '10Gi' },
+    form: {
+      group: 'cluster',
+      label: 'Temporary files',
+      about: `What an agent may write outside of its volume before its node ends it. ${USER}`,
+      kind: 'text',
+      placeholder: '10Gi',
+    },
     problem: amount({ min: '64Mi', max: '16Ti', example: '10Gi' }),
   },
   output_max_bytes: { builtIn: 10 * 1024 ** 3, perUser: true, problem: wholeNumber(0, 2 ** 50) },

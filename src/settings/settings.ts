@@ -169,14 +169,12 @@ export class Settings {
 
   /** Whether the cluster has a class. Where nobody may look it is taken at its word, with a note. */
   private async checked(key: string, value: unknown, notes: Record<string, string>): Promise<string | undefined> {
-    if (key === 'docker_image' || key === 'allowed_images') {
-      const note = [value].flat().flatMap((name) => imageNote(String(name)) ?? [])[0]
-      if (note) notes[key] = note
-    }
+    const note = imagesNote(key, value)
+    if (note) notes[key] = note
     const kind = key === 'agent_storage_class' ? 'storageClasses' : key === 'agent_runtime_class' ? 'runtimeClasses' : undefined
     if (!kind || !value || !this.options.classes) return undefined
     const present = (await this.options.classes())[kind]
-    if (!present) notes[key] = 'The portal may not list the cluster’s classes: whether it is there shows when the next agent starts.'
+    if (!present) notes[key] = UNCHECKED
     else if (!present.includes(String(value)))
       return `The cluster has no ${key === 'agent_storage_class' ? 'storage' : 'runtime'} class of this name. ${present.length > 0 ? `There ${present.length > 1 ? 'are' : 'is'}: ${present.join(', ')}.` : 'It has none.'}`
     return undefined
@@ -205,6 +203,22 @@ export class Settings {
     }
     return values
   }
+}
+
+/** What may surprise about the values of now; `unchecked` lists classes that nobody could look for. */
+export function notesOf(settings: EffectiveSetting[], unchecked = ''): Record<string, string> {
+  const notes = settings.flatMap(({ key, value }) => {
+    const note = unchecked.split('.').includes(key) ? UNCHECKED : imagesNote(key, value)
+    return note ? [[key, note] as const] : []
+  })
+  return Object.fromEntries(notes)
+}
+
+const UNCHECKED = 'The portal may not list the cluster’s classes: whether it is there shows when the next agent starts.'
+
+function imagesNote(key: string, value: unknown): string | undefined {
+  if (key !== 'docker_image' && key !== 'allowed_images') return undefined
+  return [value].flat().flatMap((name) => imageNote(String(name)) ?? [])[0]
 }
 
 // Undefined as a value resets; that is never refused.

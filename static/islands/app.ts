@@ -11,6 +11,7 @@ import { initNavigation } from './navigation.ts'
 import { initOutputTree } from './output-tree.ts'
 import { find } from './page.ts'
 import { initResizers } from './resizers.ts'
+import { initSettings } from './settings.ts'
 import { initShortcuts } from './shortcuts.ts'
 import { initSide } from './side.ts'
 import { initTabs } from './tabs.ts'
@@ -33,6 +34,7 @@ initNavigation()
 initLive()
 initOutputTree()
 initFields()
+initSettings()
 initToasts()
 initMenus()
 initSide()

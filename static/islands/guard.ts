@@ -28,7 +28,10 @@ export function initGuard(): void {
 }
 
 function remember(): void {
-  for (const form of findAll<HTMLFormElement>('form[data-guard]')) if (!saved.has(form)) saved.set(form, valuesOf(form))
+  for (const form of findAll<HTMLFormElement>('form[data-guard]')) {
+    if (!saved.has(form)) saved.set(form, valuesOf(form))
+    showCount(form)
+  }
 }
 
 function valuesOf(form: HTMLFormElement): Map<string, string> {
@@ -37,21 +40,25 @@ function valuesOf(form: HTMLFormElement): Map<string, string> {
   return values
 }
 
-function changesOf(form: HTMLFormElement): number {
+function changedIn(form: HTMLFormElement): string[] {
   const before = saved.get(form)
-  if (!before) return 0
+  if (!before) return []
   const now = valuesOf(form)
-  return [...new Set([...before.keys(), ...now.keys()])].filter((name) => before.get(name) !== now.get(name)).length
+  return [...new Set([...before.keys(), ...now.keys()])].filter((name) => before.get(name) !== now.get(name))
 }
 
 function changes(): number {
-  return findAll<HTMLFormElement>('form[data-guard]').reduce((sum, form) => sum + changesOf(form), 0)
+  return findAll<HTMLFormElement>('form[data-guard]').reduce((sum, form) => sum + changedIn(form).length, 0)
 }
 
 function showCount(form: HTMLFormElement): void {
   const place = find('[data-changes]', form)
-  const count = changesOf(form)
+  const names = changedIn(form)
+  const count = names.length
   if (place) place.textContent = count === 0 ? '' : count === 1 ? '1 unsaved change' : `${count} unsaved changes`
+  const words = find('[data-changed-names]', form)
+  if (words) words.textContent = names.map((name) => find(`label[for="${CSS.escape(name)}"]`, form)?.textContent?.trim() ?? name).join(', ')
+  find('.savebar', form)?.toggleAttribute('hidden', count === 0)
 }
 
 // In the capture phase: before htmx follows the link.

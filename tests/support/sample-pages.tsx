@@ -6,6 +6,7 @@ import { FirstRunPage, WorkbenchPage } from '../../views/agents/workbench.tsx'
 import { ErrorPage } from '../../views/errors.tsx'
 import type { AgentCard, AgentFormModel, AgentList, OutputLevel, OutputRow, PageFrame, Stage, Viewer } from '../../views/model.ts'
 import { AccountPage, LoginPage, RegisterPage } from '../../views/users/account.tsx'
+import { imagePages } from './sample-images.tsx'
 
 export const SESSION = '0f8fad5b-d9cb-469f-a165-70867728950e'
 
@@ -111,7 +112,9 @@ export function agentForm(words: Words = MIRA): AgentFormModel {
       https_proxy: '',
       cpu: '',
       memory: '',
+      image: '',
     },
+    image: { standard: 'registry.nordwind.example/sac/agent:1.0.0', choices: [] },
     envs: [],
     errors: {},
     icons: ['bot', 'chart-column', 'code', 'book-open', 'database', 'message-square', 'rocket', 'flask-conical', 'globe', 'shield', 'wrench', 'zap'],
@@ -140,6 +143,7 @@ export function refusedForm(words: Words = MIRA): AgentFormModel {
     id: 1,
     version: 3,
     values: { ...form.values, memory: '48', cpu: '4' },
+    image: { standard: 'registry.nordwind.example/sac/agent:1.0.0', choices: ['registry.nordwind.example/sac/agent:1.0.0', words.text] },
     token: { last4: 'wxyz', setAt: '2026-11-20T10:00:00Z' },
     envs: [
       { key: 'TZ', value: words.text, secret: false, set: false },
@@ -232,6 +236,7 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
       events: '',
     }),
     'admin-agents-none': AdminAgentsPage({ frame, viewer: { ...shell.viewer, role: 'admin' }, fleet: { ...fleet(words), rows: [], counts: {}, after: undefined }, events: '' }),
+    ...imagePages(frame, { ...shell.viewer, role: 'admin' }, words),
     account: AccountPage({ ...shell, logins, errors: words === MIRA ? {} : { current_password: words.text }, done: 'Your appearance is saved.' }),
     ...Object.fromEntries(workbenches),
     'workbench-no-output': WorkbenchPage({

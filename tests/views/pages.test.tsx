@@ -116,7 +116,7 @@ describe('each page', () => {
 
   test.each(everyPage)('leads nowhere that does not exist: %s', async (_name, page) => {
     const known =
-      /^(\/|\/login|\/register|\/account(\/.*)?|\/logout|\/agents(\/(new|\d+(\/(edit|start|stop|restart|delete|output\/delete))?))?|\/api\/workspace\/output\/files\/download\?.*|\/admin(\/agents(\?[\w=&;+%.-]*|\/\d+(\/(stop|restart))?)?)?|\/static\/.*|#main|https:\/\/.*)$/
+      /^(\/|\/login|\/register|\/account(\/.*)?|\/logout|\/agents(\/(new|\d+(\/(edit|start|stop|restart|delete|output\/delete))?))?|\/api\/workspace\/output\/files\/download\?.*|\/admin(\/agents(\?[\w=&;+%.-]*|\/\d+(\/(stop|restart))?)?|\/(settings|rollouts(\/(new|\d+(\/cancellation)?))?))?|\/static\/.*|#(main|agents|cluster)|https:\/\/.*)$/
     const targets = elementsOf(await page).flatMap(({ tag, attributes }) =>
       tag === 'use' ? [] : [attributes.href, attributes.action].filter((value) => value !== undefined && value !== ''),
     )

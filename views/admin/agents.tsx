@@ -26,6 +26,12 @@ export function AdminAgentsPage({ frame, viewer, fleet, events }: AgentsProps) {
         <div class="bar">
           <h1 tabindex="-1">Agents</h1>
           <Search fleet={fleet} />
+          <form id="chosen" class="only-wide" method="get" action="/admin/rollouts/new">
+            <button class="button small" type="submit">
+              <Icon name="layers" />
+              Change image
+            </button>
+          </form>
         </div>
         <div class="browser-pane" id="fleet">
           <FleetView fleet={fleet} />
@@ -115,6 +121,9 @@ function Table({ fleet }: { fleet: FleetPage }) {
     <table class="table stacks">
       <thead>
         <tr>
+          <th scope="col" class="fit select-cell">
+            <span class="visually-hidden">Choose</span>
+          </th>
           {COLUMNS.map((column) => (
             <Heading column={column} fleet={fleet} />
           ))}
@@ -153,6 +162,9 @@ function Heading({ column, fleet: { query } }: { column: (typeof COLUMNS)[number
 function Row({ row }: { row: FleetRow }) {
   return (
     <tr id={`agent-${row.id}`}>
+      <td class="fit select-cell">
+        <input class="check" type="checkbox" name="ids" value={String(row.id)} form="chosen" aria-label={quoted(`Choose ${row.name}`)} />
+      </td>
       <td class="lead">
         <span class="row">
           <Icon name={row.icon} small />

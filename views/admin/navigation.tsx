@@ -3,11 +3,13 @@ import { Icon } from '../components/icon.tsx'
 import type { PageFrame, Viewer } from '../model.ts'
 import { AccountMenu, type Place } from '../navigation.tsx'
 
-export type AdminSection = 'agents'
+export type AdminSection = 'agents' | 'rollouts' | 'settings'
 
 // The sections that there are. `go` is the second key of the shortcut that begins with g.
 const SECTIONS: { section: AdminSection; href: string; word: string; icon: string; go: string }[] = [
   { section: 'agents', href: '/admin/agents', word: 'Agents', icon: 'bot', go: 'a' },
+  { section: 'rollouts', href: '/admin/rollouts', word: 'Images', icon: 'layers', go: 'i' },
+  { section: 'settings', href: '/admin/settings', word: 'Settings', icon: 'settings', go: 't' },
 ]
 
 /** Brand, way back, sections and the account's menu. */

@@ -11,11 +11,13 @@ interface AdminShellProps {
   section: AdminSection
   /** Query of the page's event stream: what of the page changes by itself; nothing unless told. */
   events?: string
+  /** Address of another stream that the page has instead. */
+  stream?: string
   children: Children
 }
 
 /** Sections on the left, the page on the right. */
-export function AdminShell({ frame, viewer, title, section, events = '', children }: AdminShellProps) {
+export function AdminShell({ frame, viewer, title, section, events = '', stream = `/admin/events${events}`, children }: AdminShellProps) {
   return (
     <AppBody
       frame={frame}
@@ -23,7 +25,7 @@ export function AdminShell({ frame, viewer, title, section, events = '', childre
       title={title}
       navigation={(place) => <AdminNavigation frame={frame} viewer={viewer} section={section} place={place} />}
       navigationLabel="Admin navigation"
-      stream={`/admin/events${events}`}
+      stream={stream}
     >
       {children as 'safe'}
     </AppBody>

@@ -1,6 +1,7 @@
 // Parts of the agent form: who it is, what it is told, what it may use.
 import { FieldError, TextField } from '../components/fields.tsx'
 import { Icon } from '../components/icon.tsx'
+import { quoted } from '../components/text.ts'
 import type { AgentFormModel } from '../model.ts'
 
 /** Name, description and icon. */
@@ -64,7 +65,8 @@ export function InstructionsSection({ form: { values, errors } }: { form: AgentF
 }
 
 /** Limits of the sandbox. Empty takes the standard. */
-export function ResourcesSection({ form: { values, errors, limits } }: { form: AgentFormModel }) {
+export function ResourcesSection({ form }: { form: AgentFormModel }) {
+  const { values, errors, limits } = form
   return (
     <section class="section">
       <header>
@@ -90,7 +92,33 @@ export function ResourcesSection({ form: { values, errors, limits } }: { form: A
           hint={`Standard is ${limits.memoryGib}, you may use up to ${limits.maxMemoryGib}`}
           errors={errors}
         />
+        <ImageField form={form} />
       </div>
     </section>
+  )
+}
+
+function ImageField({ form: { image, values, errors } }: { form: AgentFormModel }) {
+  if (!image) return ''
+  if (image.choices.length === 0)
+    return <TextField name="present_image" label="Image" value={values.image || image.standard} mono wide readonly hint="Admins choose the image of your agents." />
+  return (
+    <div class="field wide">
+      <label for="image">Image</label>
+      <select class="select" id="image" name="image" aria-invalid={errors.image ? 'true' : undefined} aria-describedby={errors.image ? 'image-error' : 'image-hint'}>
+        <option value="" selected={values.image === ''} safe>
+          {`Standard: ${image.standard}`}
+        </option>
+        {image.choices.map((choice) => (
+          <option value={quoted(choice)} selected={values.image === choice} safe>
+            {choice}
+          </option>
+        ))}
+      </select>
+      <span class="hint" id="image-hint">
+        A running agent keeps its image until you restart it.
+      </span>
+      <FieldError name="image" errors={errors} />
+    </div>
   )
 }

@@ -90,8 +90,16 @@ export function StageNotes({ card, stage }: StageProps) {
     <>
       {stage.warning ? <Warning text={stage.warning} /> : ''}
       {stage.notice ? <Notice text={stage.notice} /> : ''}
-      {stage.needsRestart ? (
-        <Callout tone="accent" title="Saved changes wait for a restart" text="The running agent still has its earlier settings. Files and conversation stay.">
+      {stage.needsRestart || stage.newImage ? (
+        <Callout
+          tone="accent"
+          title={stage.needsRestart ? 'Saved changes wait for a restart' : 'A new image waits for a restart'}
+          text={
+            stage.newImage
+              ? `It starts with ${stage.newImage} then. Files and conversation stay.`
+              : 'The running agent still has its earlier settings. Files and conversation stay.'
+          }
+        >
           <StageAction id={card.id} verb="restart" word="Restart now" small />
         </Callout>
       ) : (

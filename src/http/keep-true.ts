@@ -1,9 +1,9 @@
-// Keeps an open page of the admin area true: it is drawn again when something may have changed, and sent where it differs.
-import type { Bus } from '../bus/bus.ts'
-import { partial, Shown } from '../http/shown.ts'
-import { type EventSink, encodeEvent } from '../http/sse.ts'
+// Keeps an open page true: it is drawn again when something may have changed, and sent where it differs.
+import type { AppEvent, Bus } from '../bus/bus.ts'
 import { AppError } from '../lib/errors.ts'
 import { latest } from '../lib/latest.ts'
+import { partial, Shown } from './shown.ts'
+import { type EventSink, encodeEvent } from './sse.ts'
 
 const REFRESH_EVERY_MS = 5000
 // A thousand agents give many hints; a page follows at most this often.
@@ -17,8 +17,17 @@ export async function marksOf(draw: Draw): Promise<string> {
   return Shown.of(await draw()).toString()
 }
 
+interface Following {
+  bus: Bus
+  /** Whether a fact may have changed the page. */
+  concerns: (event: AppEvent) => boolean
+  draw: Draw
+  shown: Shown
+  sink: EventSink
+}
+
 /** Follows what `draw` draws; returns the way to stop. */
-export function keepTrue({ bus, draw, shown, sink }: { bus: Bus; draw: Draw; shown: Shown; sink: EventSink }): () => void {
+export function keepTrue({ bus, concerns, draw, shown, sink }: Following): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
   let drawnAt = Number.NEGATIVE_INFINITY
   const refresh = latest(async () => {
@@ -40,7 +49,7 @@ export function keepTrue({ bus, draw, shown, sink }: { bus: Bus; draw: Draw; sho
       Math.max(0, drawnAt + GAP_MS - performance.now()),
     )
   }
-  const off = bus.subscribe((event) => (event.kind === 'session.changed' || event.kind === 'agent.changed') && hinted())
+  const off = bus.subscribe((event) => concerns(event) && hinted())
   const clock = setInterval(refresh, REFRESH_EVERY_MS)
   // What changed between the drawing of the page and now, or while the line was broken.
   refresh()

@@ -1,0 +1,50 @@
+// From rows to what the pages of rollouts show, and from their form to a wish. Pure.
+import type { RolloutAgentView, RolloutFormModel, RolloutSummary } from '../../views/rollouts/model.ts'
+import type { RolloutView } from './rollouts.ts'
+import { ROLLOUT_DEFAULTS, type RolloutInput } from './rules.ts'
+import type { RolloutAgentRow } from './schema.ts'
+
+/** A rollout as pages show it. */
+export function summaryOf({ rollout, counts }: RolloutView): RolloutSummary {
+  const { id, image, status, reason, wave, waveSize, createdAt, finishedAt } = rollout
+  const total = Object.values(counts).reduce((sum, part) => sum + part, 0)
+  return { id, image: image ?? undefined, status, reason: reason ?? undefined, wave, waveSize, counts, total, createdAt, finishedAt: finishedAt ?? undefined }
+}
+
+/** An agent of it. */
+export function agentView({ id, name, state, goingBack, wave, reason }: RolloutAgentRow): RolloutAgentView {
+  return { id, name, state, goingBack, wave: wave ?? undefined, reason: reason ?? undefined }
+}
+
+export type FormFields = Record<string, string | string[] | undefined>
+
+/** What stands in the form; what was typed goes before what it begins with. */
+export function formValues(fields: FormFields, hasChosen: boolean): RolloutFormModel['values'] {
+  const { waveSize, maxFailures, waitSeconds } = ROLLOUT_DEFAULTS
+  const text = (name: string, first: string) => (typeof fields[name] === 'string' ? fields[name] : first)
+  return {
+    image: text('image', ''),
+    agents: text('agents', hasChosen ? 'chosen' : 'all'),
+    name: text('name', ''),
+    wave_size: text('wave_size', String(waveSize)),
+    max_failures: text('max_failures', String(maxFailures)),
+    wait_minutes: text('wait_minutes', String(waitSeconds / 60)),
+  }
+}
+
+/** Numbers of the agents that were chosen. */
+export function chosenIds(fields: FormFields): number[] {
+  return [fields.ids ?? []].flat().flatMap((text) => (/^[1-9]\d{0,14}$/.test(text) ? [Number(text)] : []))
+}
+
+/** What the form asks for. */
+export function wishOf(fields: FormFields): RolloutInput {
+  const { image, agents, name, wave_size: waveSize, max_failures: maxFailures, wait_minutes: minutes } = formValues(fields, chosenIds(fields).length > 0)
+  const pace = { waveSize: numberOf(waveSize), maxFailures: numberOf(maxFailures), waitSeconds: Math.round(numberOf(minutes) * 60) }
+  const filter = { name: name.trim() || undefined, image: agents.startsWith('image:') ? agents.slice('image:'.length) : undefined }
+  return { image: image.trim() || null, agents: agents === 'chosen' ? { agentIds: chosenIds(fields) } : { filter }, ...pace }
+}
+
+function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'))
+}
