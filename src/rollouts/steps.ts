@@ -15,6 +15,10 @@ const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
 /** Agents that do not run are changed so many at a time. */
 const DORMANT_BATCH = 500
 
+// For the agent's owner.
+const NEW_IMAGE = 'An admin gave this agent another image. It was restarted with it; its conversation goes on.'
+const OLD_IMAGE = 'An admin gave this agent another image, which did not come up. It was restarted with the one that it had; its conversation goes on.'
+
 interface Deps {
   db: Db
   bus: Bus
@@ -90,7 +94,7 @@ export class RolloutSteps {
       const former = { formerImage: agent.image, formerStarted: agent.startedImage, wave }
       await tx.update(agents).set({ image: rollout.image }).where(eq(agents.id, agent.id))
       if (agent.startedImage === target) return void (await this.write(tx, row, { ...former, state: 'done', reason: 'It runs this image already.' }))
-      const anew = await this.deps.sessions.beginAnew(tx, agent.id)
+      const anew = await this.deps.sessions.beginAnew(tx, agent.id, NEW_IMAGE)
       // Asleep or stopped since it was chosen.
       if (!anew) return void (await this.write(tx, row, { ...former, state: 'done', reason: 'It does not run; it has the image from its next start on.' }))
       await this.write(tx, row, { ...former, state: 'updating', reason: null })
@@ -128,7 +132,7 @@ export class RolloutSteps {
         case 'idle':
           if (!row.goingBack && agent.image !== rollout.image) return void (await this.write(tx, row, { state: 'skipped', reason: 'Somebody gave it another image meanwhile.' }))
           // It came up, but by an earlier start that ended at the same moment.
-          if (agent.startedImage !== (agent.image ?? inherited)) return this.deps.sessions.beginAnew(tx, agent.id)
+          if (agent.startedImage !== (agent.image ?? inherited)) return this.deps.sessions.beginAnew(tx, agent.id, row.goingBack ? OLD_IMAGE : NEW_IMAGE)
           return void (await this.write(tx, row, ended(row)))
         case 'failed':
           // A start that fails by itself goes back within `recover`; this one was given up as it fell over again and again.
@@ -194,7 +198,7 @@ export class RolloutSteps {
       .set({ image: isOther ? row.formerStarted : row.formerImage })
       .where(eq(agents.id, row.agentId ?? 0))
     await this.write(tx, row, { goingBack: true, reason: `The new image did not come up: ${why}` })
-    return this.deps.sessions.beginAnew(tx, row.agentId ?? 0, from)
+    return this.deps.sessions.beginAnew(tx, row.agentId ?? 0, OLD_IMAGE, from)
   }
 
   private async inherited(userId: number): Promise<string> {

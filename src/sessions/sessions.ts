@@ -80,13 +80,13 @@ export class Sessions {
   }
 
   /**
-   * Begins a new generation within a transaction if the session now is as `from` says; undefined when it is not. Whoever
-   * holds the transaction announces the row once it is there.
+   * Begins a new generation within a transaction if the session now is as `from` says; undefined when it is not. `notice`
+   * tells its owner why. Whoever holds the transaction announces the row once it is there.
    */
-  async beginAnew(tx: Transaction, agentId: number, from: SessionStatus[] = LIVE): Promise<SessionRow | undefined> {
+  async beginAnew(tx: Transaction, agentId: number, notice: string, from: SessionStatus[] = LIVE): Promise<SessionRow | undefined> {
     const [row] = await tx
       .update(sessions)
-      .set(fresh())
+      .set({ ...fresh(), notice })
       .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, from)))
       .returning()
     return row

@@ -45,12 +45,12 @@ interface Change {
 /** What somebody has changed in the form. A value that is the inherited one resets; one that another admin has changed meanwhile is an error. */
 export function changesOf(typed: TypedFields, settings: EffectiveSetting[]): Change {
   const change: Change = { values: {}, errors: {} }
+  const plain = (text: string) => text.replace(/\r\n/g, '\n')
   for (const { key, value, inherited } of settings) {
     const { form } = ruleOf(key)
     const [text, was] = [typed[key], typed[`was.${key}`]]
-    if (!form || typeof text !== 'string' || text.replace(/\r\n/g, '\n') === String(was ?? '').replace(/\r\n/g, '\n')) continue
-    if (typeof was === 'string' && was.replace(/\r\n/g, '\n') !== textOf(form.kind, value))
-      change.errors[key] = `Somebody has changed this to “${textOf(form.kind, value)}” meanwhile.`
+    if (!form || typeof text !== 'string' || plain(text) === plain(String(was ?? ''))) continue
+    if (typeof was === 'string' && plain(was) !== textOf(form.kind, value)) change.errors[key] = `Somebody has changed this to “${textOf(form.kind, value)}” meanwhile.`
     const parsed = parse(form.kind, text)
     if (typeof parsed === 'object' && 'problem' in parsed) change.errors[key] = parsed.problem
     else change.values[key] = JSON.stringify(parsed.value) === JSON.stringify(inherited) ? undefined : parsed.value
