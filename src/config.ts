@@ -6,6 +6,7 @@ import { imageProblem } from './lib/image-names.ts'
 import type { Level } from './lib/logger.ts'
 import { objectNameProblem } from './lib/object-names.ts'
 import { quantity } from './lib/quantities.ts'
+import { isHostPattern } from './lib/url-rules.ts'
 import type { ClusterSettings } from './runtime/manifests/settings.ts'
 
 export interface Config {
@@ -54,6 +55,8 @@ export interface ClusterConfig extends Omit<ClusterSettings, 'installation'> {
   terminals: 'direct' | 'portforward'
   /** Domain of the cluster's own names. */
   clusterDomain: string
+  /** Hosts and networks inside of the organisation at which agents' models may be. */
+  privateModels: string[]
 }
 
 /** A bad environment; the message names the variable and says what it wants. */
@@ -212,6 +215,11 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
     if (value !== undefined && !isFine(value)) problems.push(`${name} must be ${what}, not "${value}".`)
     return value
   }
+  const listed = (name: string) =>
+    (text(name) ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean)
   const image = (name: string) => {
     const value = matching(name, isImage, 'the name of an image')
     if (value === undefined) problems.push(`${name} is not set. Set it to the image of that name, for example registry.example.com/sac/agent:1.0.0.`)
@@ -232,10 +240,7 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
     agentImage: image('DOCKER_IMAGE'),
     sidecarImage: image('SIDECAR_IMAGE'),
     pullPolicy: oneOf('AGENT_IMAGE_PULL_POLICY', ['IfNotPresent', 'Always', 'Never'] as const, 'IfNotPresent'),
-    pullSecrets: (text('AGENT_IMAGE_PULL_SECRETS') ?? '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '' && matching('AGENT_IMAGE_PULL_SECRETS', isObjectName, 'names of Secrets', item)),
+    pullSecrets: listed('AGENT_IMAGE_PULL_SECRETS').filter((item) => matching('AGENT_IMAGE_PULL_SECRETS', isObjectName, 'names of Secrets', item)),
     volume:
       kind === 'emptydir'
         ? { kind }
@@ -248,6 +253,7 @@ function readCluster({ text, number, oneOf, problems }: Readers): ClusterConfig 
     runtimeClass: matching('AGENT_RUNTIME_CLASS', isObjectName, 'the name of a runtime class'),
     egress: oneOf('AGENT_EGRESS', ['none', 'model', 'internet'] as const, 'model'),
     closedAddress: matching('AGENT_CLOSED_ADDRESS', matches(/^[\w.:[\]-]+:\d{1,5}$/), 'an address like sac.sac.svc.cluster.local:80'),
+    privateModels: listed('MODEL_PRIVATE_HOSTS').map((host) => matching('MODEL_PRIVATE_HOSTS', isHostPattern, 'names, *.names, addresses and networks', host.toLowerCase()) ?? ''),
     clusterDomain: matching('CLUSTER_DOMAIN', isObjectName, 'a domain like cluster.local') ?? 'cluster.local',
     terminals: oneOf('K8S_TERMINALS', ['direct', 'portforward'] as const, kubeconfig ? 'portforward' : 'direct'),
   }

@@ -138,7 +138,13 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const users = new Users({ db, settings, passwords, limits: new SignInLimits(), registrations: new RegistrationLimits(), invitations })
   const logins = disposing.use(new Logins({ db, bus, tokens: new LoginTokens(secrets.jwtSecret) }))
   const repeats = new Repeats(db)
-  const agents = new Agents({ db, bus, settings, box: new SecretBox(secrets.secretKeys), urls: { allowPrivate: runtime.kind === 'local' } })
+  const agents = new Agents({
+    db,
+    bus,
+    settings,
+    box: new SecretBox(secrets.secretKeys),
+    urls: { allowPrivate: runtime.kind === 'local', privateHosts: config.cluster?.privateModels },
+  })
   const outputs = new Outputs({ db, storage, bus, settings })
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
   const sessions = new Sessions({ db, bus })
@@ -277,7 +283,7 @@ function environmentValues({ cluster }: Config): EnvironmentValues {
 }
 
 async function clusterRuntime(
-  { api, kubeconfig, terminals, clusterDomain, volumeGraceMs, ...settings }: ClusterConfig,
+  { api, kubeconfig, terminals, clusterDomain, privateModels: _models, volumeGraceMs, ...settings }: ClusterConfig,
   { installation, secretKeys, logger }: { installation: string; secretKeys: string[]; logger: Logger },
 ): Promise<Runtime> {
   const access = api ? await podAccess(api.host, api.port) : await kubeconfigAccess(kubeconfig ?? '')

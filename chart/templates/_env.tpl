@@ -13,6 +13,13 @@
 {{- concat $env .Values.server.extraEnv | toYaml -}}
 {{- end -}}
 
+{{/* Hosts of the organisation's own models, with commas. */}}
+{{- define "sac.gatewayHosts" -}}
+{{- $hosts := list -}}
+{{- range .Values.agents.modelGateways }}{{ $hosts = concat $hosts .hosts }}{{ end -}}
+{{- $hosts | uniq | join "," -}}
+{{- end -}}
+
 {{- define "sac.ownEnv" -}}
 {{- $secret := include "sac.secret" . -}}
 {{- $own := include "sac.fullname" . -}}
@@ -38,6 +45,7 @@
 - { name: AGENT_VOLUME_GRACE_HOURS, value: {{ .Values.agents.storage.graceHours | quote }} }
 - { name: AGENT_RUNTIME_CLASS, value: {{ .Values.agents.runtimeClass | quote }} }
 - { name: AGENT_CLOSED_ADDRESS, value: "{{ $own }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:{{ .Values.server.service.port }}" }
+- { name: MODEL_PRIVATE_HOSTS, value: {{ include "sac.gatewayHosts" . | quote }} }
 - { name: AGENT_EGRESS, value: {{ .Values.agents.egress }} }
 {{ include "sac.fromSecret" (list "JWT_SECRET" $secret "jwt-secret") }}
 {{ include "sac.fromSecret" (list "SECRET_KEYS" $secret "secret-keys") }}

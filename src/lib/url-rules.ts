@@ -1,10 +1,14 @@
 // Which URLs the product will talk to on behalf of a user (SSRF rules), decided from the text of the URL.
-import { isIP } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 
 export interface UrlRules {
   /** True with the local runtime, where a model on the same machine or network is a normal case. */
   allowPrivate: boolean
+  /** What is open all the same: names, `*.names`, addresses and networks of the organisation's own, by http, too. */
+  privateHosts?: readonly string[]
 }
+
+const NAME = /^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
 
 const BLOCKED_PORTS = new Set([
   0, 7, 9, 19, 21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 587, 993, 995, 2049, 2375, 2379, 2380, 3306, 5432, 6379, 6443, 10250, 11211,
@@ -12,7 +16,7 @@ const BLOCKED_PORTS = new Set([
 const METADATA_HOSTS = new Set(['metadata', 'metadata.google.internal', 'instance-data'])
 
 /** Why this URL is refused, or undefined. The parser has normalised odd notations (octal, decimal, mapped) already. */
-export function urlProblem(text: string, { allowPrivate }: UrlRules): string | undefined {
+export function urlProblem(text: string, { allowPrivate, privateHosts = [] }: UrlRules): string | undefined {
   if (text.length > 2048 || /[\s\p{Cc}]/u.test(text)) return 'This is not a URL.'
   if (!URL.canParse(text)) return 'This is not a URL. It begins with https://.'
   const url = new URL(text)
@@ -24,9 +28,29 @@ export function urlProblem(text: string, { allowPrivate }: UrlRules): string | u
     .replace(/^\[|\]$/g, '')
     .replace(/\.$/, '')
   if (METADATA_HOSTS.has(host) || isLinkLocal(host)) return 'This address is not allowed.'
-  if (!allowPrivate && isPrivate(host)) return 'Addresses of this machine and of private networks are not allowed.'
-  if (!allowPrivate && url.protocol !== 'https:') return 'Use an https URL.'
+  if (allowPrivate || privateHosts.some((known) => names(known, host))) return undefined
+  if (isPrivate(host)) return 'Addresses of this machine and of private networks are not allowed.'
+  if (url.protocol !== 'https:') return 'Use an https URL.'
   return undefined
+}
+
+/** Whether this is a name, a `*.name`, an address or a network that `privateHosts` may hold. */
+export function isHostPattern(text: string): boolean {
+  const [address = '', bits, more] = text.split('/')
+  if (isIP(address) === 0) return text.length <= 253 && NAME.test(text) && !/^[\d.]+$/.test(text)
+  return more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (isIP(address) === 6 ? 128 : 32)))
+}
+
+function names(pattern: string, host: string): boolean {
+  const [address = '', bits] = pattern.split('/')
+  const family = isIP(address)
+  if (family === 0) return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern
+  const real = embedded4(host) ?? host
+  if (isIP(real) !== family) return false
+  const kind = family === 6 ? 'ipv6' : 'ipv4'
+  const network = new BlockList()
+  network.addSubnet(address, Number(bits ?? (family === 6 ? 128 : 32)), kind)
+  return network.check(real, kind)
 }
 
 function isLinkLocal(host: string): boolean {

@@ -126,8 +126,21 @@ test('agents on the internet never reach private networks or the metadata addres
   const policies = named(await draw({ ...BASE, agents: { blockedNetworks: ['203.0.113.0/24'] } }), 'NetworkPolicy')
   const internet = policies.find((policy) => policy.metadata.name === 'sac-egress-internet')
   const [v4] = internet.spec.egress[0].to
-  expect(v4.ipBlock.except).toEqual(expect.arrayContaining(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10', '127.0.0.0/8', '203.0.113.0/24']))
+  expect(v4.ipBlock.except).toEqual(
+    expect.arrayContaining(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '100.64.0.0/10', '127.0.0.0/8', '168.63.129.16/32', '203.0.113.0/24']),
+  )
+  // Of IPv6 the global networks only: neither unique local ones, nor link-local ones, nor those that carry IPv4 addresses.
+  expect(internet.spec.egress[0].to[1].ipBlock).toEqual({ cidr: '2000::/3', except: ['2001::/32', '2002::/16'] })
   expect(policies.find((policy) => policy.metadata.name === 'sac-deny').spec).toEqual({ podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
+})
+
+test('a model inside of the organisation is opened to agents that may reach a model, and its hosts are told to the portal', async () => {
+  const to = [{ ipBlock: { cidr: '10.20.0.0/24' } }]
+  const drawn = await draw({ ...BASE, agents: { modelGateways: [{ hosts: ['llm.corp.internal', '10.20.0.0/24'], to, ports: [8443] }] } })
+  const [policy] = named(drawn, 'NetworkPolicy', 'sac-egress-gateway-0')
+  expect(policy.spec.podSelector.matchExpressions).toEqual([{ key: 'sac.dev/egress', operator: 'In', values: ['model', 'internet'] }])
+  expect(policy.spec.egress).toEqual([{ to, ports: [{ protocol: 'TCP', port: 8443 }] }])
+  expect(podOf(named(drawn, 'Deployment', 'sac')[0]).containers[0].env).toContainEqual({ name: 'MODEL_PRIVATE_HOSTS', value: 'llm.corp.internal,10.20.0.0/24' })
 })
 
 test.each([
