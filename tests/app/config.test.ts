@@ -27,3 +27,18 @@ test.each([
 ])('a bad %s is refused with its name', (name, env) => {
   expect(problemsOf(env)).toContain(name)
 })
+
+const CLUSTER = {
+  RUNTIME: 'kubernetes',
+  KUBECONFIG_PATH: '/kubeconfig',
+  INTERNAL_URL: 'http://sac-internal.sac.svc.cluster.local:8082',
+  DOCKER_IMAGE: 'sac/agent:1',
+  SIDECAR_IMAGE: 'sac/sidecar:1',
+}
+
+test('models inside of the organisation are names, addresses and networks; the cluster’s domain is its own', () => {
+  const { cluster } = readConfig({ ...CLUSTER, MODEL_PRIVATE_HOSTS: 'LLM.corp.internal, *.models.example,10.20.0.0/24', CLUSTER_DOMAIN: 'k8s.example' })
+  expect(cluster).toMatchObject({ privateModels: ['llm.corp.internal', '*.models.example', '10.20.0.0/24'], clusterDomain: 'k8s.example' })
+  expect(readConfig(CLUSTER).cluster).toMatchObject({ privateModels: [], clusterDomain: 'cluster.local' })
+  expect(() => readConfig({ ...CLUSTER, MODEL_PRIVATE_HOSTS: 'http://llm.corp.internal' })).toThrow('MODEL_PRIVATE_HOSTS')
+})
