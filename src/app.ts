@@ -1,6 +1,7 @@
 // The two applications: what the public listener serves, and what sandboxes may ask of the internal one.
 import { Elysia } from 'elysia'
 import { adminPages } from './admin/pages.ts'
+import { adminAgentRoutes } from './admin/routes.ts'
 import { agentPages } from './agents/pages.ts'
 import { agentRoutes } from './agents/routes.ts'
 import type { Context } from './context.ts'
@@ -48,6 +49,7 @@ export function publicApp(context: Context) {
     .use(settingPages({ ...context, inCluster: context.runtime.hasImages }))
     .use(agentPages(context))
     .use(outputPages(context))
+    .use(adminAgentRoutes({ ...context, metrics: () => context.runtime.metrics() }))
     .use(adminPages({ ...context, metrics: () => context.runtime.metrics() }))
   checkPolicies(app.routes, PUBLIC_POLICIES)
   return app

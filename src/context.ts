@@ -216,7 +216,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     sessions,
     networks,
     statuses,
-    fleet: new Fleet({ db, runtime }),
+    fleet: new Fleet({ db, runtime, sessions, starts, logger }),
     rollouts,
     runtime,
     hub,

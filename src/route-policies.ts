@@ -44,6 +44,9 @@ export const PUBLIC_POLICIES: PolicyTable = {
 
   'GET /admin/': 'admin',
   'GET /admin/agents': 'admin',
+  'GET /admin/agents/:agentId': 'admin',
+  'POST /admin/agents/:agentId/stop': 'admin',
+  'POST /admin/agents/:agentId/restart': 'admin',
   'GET /admin/events': 'admin',
   'GET /admin/rollouts/': 'admin',
   'POST /admin/rollouts/': 'admin',
@@ -53,6 +56,11 @@ export const PUBLIC_POLICIES: PolicyTable = {
   'POST /admin/rollouts/:id/cancellation': 'admin',
   'GET /admin/settings/': 'admin',
   'POST /admin/settings/': 'admin',
+  'GET /api/admin/agents': 'admin',
+  'GET /api/admin/agents/:agentId': 'admin',
+  'GET /api/admin/users/:userId/agents': 'admin',
+  'POST /api/admin/users/:userId/agents/:agentId/restart': 'admin',
+  'POST /api/admin/users/:userId/agents/:agentId/stop': 'admin',
 
   'GET /': 'signed in',
   'GET /agents/new': 'signed in',

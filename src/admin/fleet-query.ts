@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { agents } from '../agents/schema.ts'
 import { invalidFields } from '../lib/errors.ts'
 import type { AgentState } from '../sessions/agent-statuses.ts'
-import { sessions } from '../sessions/schema.ts'
+import { sandboxStarts, sessions } from '../sessions/schema.ts'
 import { users } from '../users/schema.ts'
 
 export const FLEET_STATES = ['failed', 'needs-you', 'starting', 'working', 'running', 'idle', 'stopped'] as const satisfies readonly AgentState[]
@@ -14,6 +14,8 @@ export type FleetSort = (typeof FLEET_SORTS)[number]
 export interface FleetQuery {
   /** Part of a name, or the number of an agent; empty finds all. */
   q: string
+  /** Agents of this person only. */
+  userId?: number
   state?: AgentState
   sort: FleetSort
   descending: boolean
@@ -73,3 +75,6 @@ export function found(q: string): SQL | undefined {
   const id = /^#?([1-9]\d{0,14})$/.exec(text)?.[1]
   return sql`(${sql.join(id ? [...parts, sql`${agents.id} = ${Number(id)}`] : parts, sql` or `)})`
 }
+
+/** How often an agent's sandbox came back by itself in the last day. */
+export const healedSql = sql<number>`(select count(*)::int from ${sandboxStarts} where ${sandboxStarts.agentId} = ${agents.id} and ${sandboxStarts.cause} is not null and ${sandboxStarts.startedAt} > now() - interval '1 day')`

@@ -1,8 +1,8 @@
 // From what the services know of everyone's agents to what the admins' pages show. Pure.
-import type { FleetPage, FleetRow } from '../../views/admin/model.ts'
+import type { AgentDetailView, FleetPage, FleetRow, StartView } from '../../views/admin/model.ts'
 import { ongoingWord } from '../agents/words.ts'
 import type { Metrics } from '../runtime/runtime.ts'
-import type { FleetAgent, FleetSlice } from './fleet.ts'
+import type { FleetAgent, FleetDetail, FleetSlice } from './fleet.ts'
 import type { FleetQuery } from './fleet-query.ts'
 
 /** One page of the list. */
@@ -21,8 +21,8 @@ export function fleetRow(agent: FleetAgent): FleetRow {
     state,
     line: lineOf(agent),
     owner: { id: agent.userId, displayName: agent.ownerName, username: agent.ownerUsername },
-    image: details?.image,
-    restarts: details?.restarts ?? 0,
+    image: details?.image || agent.startedImage || undefined,
+    restarts: (details?.restarts ?? 0) + agent.healed,
     usage: usage && { cpuPercent: usage.cpuPercent, memoryPercent: usage.memoryPercent },
     activeAt: session?.lastActive,
   }
@@ -41,5 +41,42 @@ function lineOf({ state, session }: FleetAgent): string {
       return session?.status === 'asleep' ? 'Asleep' : ''
     default:
       return ''
+  }
+}
+
+/** One agent with its starts and events. */
+export function detailView(detail: FleetDetail, metrics: Metrics): AgentDetailView {
+  const { agent, session, details, starts, usage } = detail
+  return {
+    ...fleetRow(detail),
+    createdAt: agent.createdAt,
+    generation: agent.generation,
+    node: details.node,
+    memoryBytes: usage?.memoryBytes,
+    readyAt: session?.readyAt ?? undefined,
+    reason: session?.reason ?? undefined,
+    warning: session?.warning ?? undefined,
+    notice: session?.notice ?? undefined,
+    starts: starts.map((start) => startView(start, detail)),
+    events: details.events,
+    metrics: metrics.kind,
+    metricsEvidence: 'evidence' in metrics ? metrics.evidence : undefined,
+  }
+}
+
+function startView(start: FleetDetail['starts'][number], { session }: FleetDetail): StartView {
+  const { outcome, startedAt, readyAt, endedAt, generation, cause, reason, evidence } = start
+  const isPresent = session?.startedAt.getTime() === startedAt.getTime()
+  // One that neither came up nor failed, and is not going on, was stopped or replaced meanwhile.
+  const word = outcome === 'starting' && !(isPresent && session?.status === 'creating') ? 'given-up' : outcome
+  const until = readyAt ?? endedAt
+  return {
+    startedAt,
+    outcome: word,
+    generation: generation ?? undefined,
+    seconds: until ? (until.getTime() - startedAt.getTime()) / 1000 : undefined,
+    cause: cause ?? undefined,
+    reason: reason ?? undefined,
+    evidence: evidence ?? undefined,
   }
 }

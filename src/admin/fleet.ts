@@ -1,13 +1,18 @@
 // Agents of everyone, for admins: found, listed page by page, stopped and restarted.
 import { and, asc, desc, eq, isNull, ne, sql } from 'drizzle-orm'
+import type { Agent } from '../agents/agents.ts'
 import { agents } from '../agents/schema.ts'
 import type { Db } from '../db/client.ts'
-import { AppError } from '../lib/errors.ts'
+import { AppError, invalidFields, notFound } from '../lib/errors.ts'
+import type { Logger } from '../lib/logger.ts'
+import { textProblem } from '../lib/text.ts'
 import type { Runtime, SandboxDetails, SandboxUsage } from '../runtime/runtime.ts'
 import type { AgentState } from '../sessions/agent-statuses.ts'
-import { type SessionRow, sessions } from '../sessions/schema.ts'
+import { type SandboxStartRow, type SessionRow, sessions } from '../sessions/schema.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { Starts } from '../sessions/starts.ts'
 import { type UserRow, users } from '../users/schema.ts'
-import { cursorOf, type FleetQuery, found, type Place, SORTS, stateSql } from './fleet-query.ts'
+import { cursorOf, type FleetQuery, found, healedSql, type Place, SORTS, stateSql } from './fleet-query.ts'
 
 /** Proof that somebody may look after the agents of others. */
 export type Admin = Pick<UserRow, 'id' | 'displayName'> & { role: 'admin' }
@@ -25,6 +30,8 @@ const LISTED = {
   userId: agents.createdBy,
   generation: agents.generation,
   createdAt: agents.createdAt,
+  startedImage: agents.startedImage,
+  healed: healedSql,
   ownerName: users.displayName,
   ownerUsername: users.username,
   session: sessions,
@@ -42,6 +49,10 @@ export interface FleetAgent {
   userId: number
   generation: number
   createdAt: Date
+  /** Image that it was last started with. */
+  startedImage: string | null
+  /** How often it came back by itself in the last day. */
+  healed: number
   ownerName: string
   ownerUsername: string
   session: SessionRow | null
@@ -50,6 +61,17 @@ export interface FleetAgent {
   details?: SandboxDetails
   usage?: SandboxUsage
 }
+
+/** One agent as its own page shows it. */
+export interface FleetDetail extends FleetAgent {
+  agent: Agent
+  details: SandboxDetails
+  /** Newest first. */
+  starts: SandboxStartRow[]
+}
+
+const LONGEST_WHY = 200
+const MOST_OF_USER = 1000
 
 /** One page. */
 export interface FleetSlice {
@@ -65,7 +87,7 @@ const LIVE = new Set<SessionRow['status'] | undefined>(['creating', 'running', '
 
 /** Reads rows; what runs comes from the runtime's view, never from a call for one agent. */
 export class Fleet {
-  constructor(private readonly deps: { db: Db; runtime: Runtime }) {}
+  constructor(private readonly deps: { db: Db; runtime: Runtime; sessions: Sessions; starts: Starts; logger: Logger }) {}
 
   /** At most `limit` agents in the wanted order. */
   async page(_admin: Admin, query: FleetQuery, place: FleetPlace, limit: number): Promise<FleetSlice> {
@@ -81,7 +103,15 @@ export class Fleet {
       .from(agents)
       .innerJoin(users, OWNER)
       .leftJoin(sessions, SESSION)
-      .where(and(isNull(agents.deletedAt), found(query.q), query.state && sql`${stateSql} = ${query.state}`, beyond))
+      .where(
+        and(
+          isNull(agents.deletedAt),
+          query.userId === undefined ? undefined : eq(agents.createdBy, query.userId),
+          found(query.q),
+          query.state && sql`${stateSql} = ${query.state}`,
+          beyond,
+        ),
+      )
       .orderBy(way(by), way(agents.id))
       .limit(limit + 1)
     const more = rows.length > limit
@@ -92,6 +122,43 @@ export class Fleet {
       before: (backwards ? more : place !== undefined) ? cursor(shown[0]) : undefined,
       after: (backwards ? shown.length > 0 : more) ? cursor(shown.at(-1)) : undefined,
     }
+  }
+
+  /** All agents of a person. Throws `not_found` without such a person. */
+  async ofUser(admin: Admin, userId: number): Promise<FleetAgent[]> {
+    const [user] = Number.isSafeInteger(userId) ? await this.deps.db.select({ id: users.id }).from(users).where(eq(users.id, userId)) : []
+    if (!user) throw notFound('This person')
+    return (await this.page(admin, { q: '', userId, sort: 'name', descending: false }, undefined, MOST_OF_USER)).agents
+  }
+
+  /** One agent with its last starts and what the system reports about it. With `userId` only an agent of that person. */
+  async agent(_admin: Admin, id: number, userId?: number): Promise<FleetDetail> {
+    const [row] = Number.isSafeInteger(id)
+      ? await this.deps.db
+          .select({ ...LISTED, agent: agents })
+          .from(agents)
+          .innerJoin(users, OWNER)
+          .leftJoin(sessions, SESSION)
+          .where(and(eq(agents.id, id), isNull(agents.deletedAt), userId === undefined ? undefined : eq(agents.createdBy, userId)))
+      : []
+    if (!row) throw notFound('This agent')
+    const { agent, ...listed } = row
+    const details = this.deps.runtime.inspect({ userId: agent.createdBy, agentId: agent.id })
+    const events = details.events.map((event) => ({ ...event, message: this.deps.starts.cleaned(agent, event.message) }))
+    const [shown, starts] = await Promise.all([this.withSandbox(listed), this.deps.starts.list(agent)])
+    return { ...shown, details: { ...details, events }, agent, starts }
+  }
+
+  /** Stops an agent; its owner is told that an admin did, and why. */
+  async stop(admin: Admin, { agent }: FleetDetail, why?: string): Promise<void> {
+    await this.deps.sessions.stop(agent, told('Stopped by an admin.', why))
+    this.deps.logger.info('an admin stopped an agent', { adminId: admin.id, agentId: agent.id })
+  }
+
+  /** Starts an agent anew; its owner is told that an admin did, and why. */
+  async restart(admin: Admin, { agent }: FleetDetail, why?: string): Promise<void> {
+    await this.deps.sessions.restart(agent, undefined, told('An admin restarted this agent.', why))
+    this.deps.logger.info('an admin restarted an agent', { adminId: admin.id, agentId: agent.id })
   }
 
   /** How many agents a search finds, by state. */
@@ -113,4 +180,12 @@ export class Fleet {
     const usage = await this.deps.runtime.usage(key).catch(() => undefined)
     return { ...row, details: this.deps.runtime.inspect(key), usage }
   }
+}
+
+// The first sentence is ours; what an admin adds comes as it is.
+function told(sentence: string, why = ''): string {
+  const words = why.trim()
+  const problem = words.length > LONGEST_WHY ? `Use at most ${LONGEST_WHY} characters.` : textProblem(words)
+  if (problem) throw invalidFields({ reason: problem })
+  return words ? `${sentence} ${words}` : sentence
 }

@@ -1,6 +1,7 @@
 // Every page of the portal with sample data, for the gallery and for tests of the views.
+import { AdminAgentPage } from '../../views/admin/agent.tsx'
 import { AdminAgentsPage } from '../../views/admin/agents.tsx'
-import type { FleetPage, FleetRow } from '../../views/admin/model.ts'
+import type { AgentDetailView, FleetPage, FleetRow } from '../../views/admin/model.ts'
 import { AgentFormPage } from '../../views/agents/form.tsx'
 import { FirstRunPage, WorkbenchPage } from '../../views/agents/workbench.tsx'
 import { ErrorPage } from '../../views/errors.tsx'
@@ -81,6 +82,7 @@ export const STAGES: Record<string, Stage> = {
   'workbench-light': { kind: 'terminal', sessionId: SESSION, needsRestart: false, theme: 'light' },
   'workbench-notes': {
     kind: 'terminal',
+    notice: 'An admin restarted this agent. The image is new.',
     sessionId: SESSION,
     needsRestart: true,
     warning: 'This agent is not isolated. This machine forbids namespaces, and the operator accepted agents without isolation. Do not give it secrets.',
@@ -182,6 +184,54 @@ export function fleet(words: Words = MIRA, metrics: FleetPage['metrics'] = 'here
   }
 }
 
+/** One agent for an admin: one that waits, with what the cluster says about it. */
+export function agentDetail(words: Words = MIRA): AgentDetailView {
+  const [row] = fleet(words).rows
+  if (!row) throw new Error('the samples have no agent')
+  const raw = '0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.'
+  const evidence = words === MIRA ? raw : words.text
+  const reason = words === MIRA ? 'No node of the cluster has enough free CPU. Stop another agent, or ask an admin for more room; the start goes on by itself.' : words.text
+  return {
+    ...row,
+    state: 'working',
+    image: 'registry.example.com/claude-code:2.1.197',
+    node: words.path,
+    usage: { cpuPercent: 72, memoryPercent: 93 },
+    memoryBytes: 3.7 * 1024 ** 3,
+    createdAt: minutes(60 * 24 * 40),
+    generation: 12,
+    readyAt: minutes(64),
+    reason,
+    warning: 'New files of this agent do not appear in the portal at the moment.',
+    notice: `An admin restarted this agent. ${words.text}`,
+    starts: [
+      { startedAt: minutes(65), outcome: 'ready', generation: 12, seconds: 4.2, cause: 'The sandbox used more memory than it may and was ended.' },
+      {
+        startedAt: minutes(300),
+        outcome: 'ended',
+        generation: 11,
+        seconds: 61.5,
+        reason: 'The sandbox used more memory than it may and was ended.',
+        evidence: 'OOMKilled, exit code 137',
+      },
+      { startedAt: minutes(900), outcome: 'failed', generation: 10, seconds: 300, reason, evidence },
+      { startedAt: minutes(901), outcome: 'given-up', generation: 9 },
+    ],
+    events: [
+      { at: minutes(1), kind: 'Pod', reason: 'FailedScheduling', message: evidence, isWarning: true, count: 14 },
+      {
+        at: minutes(2),
+        kind: 'StatefulSet',
+        reason: words === MIRA ? 'SuccessfulCreate' : words.name,
+        message: 'create Pod claude-code-1-1-0 in StatefulSet claude-code-1-1 successful',
+        isWarning: false,
+        count: 1,
+      },
+    ],
+    metrics: 'here',
+  }
+}
+
 /** All pages by name. */
 export function samplePages(frame: PageFrame, words: Words = MIRA): Record<string, string | Promise<string>> {
   const shell = { frame, viewer: viewer(words === MIRA ? {} : words), list: agentList(words, 1) }
@@ -228,6 +278,13 @@ export function samplePages(frame: PageFrame, words: Words = MIRA): Record<strin
     'first-run': FirstRunPage({ ...shell, list: { cards: [], limit: 6 }, form: { ...agentForm(), values: { ...agentForm().values, name: '' } } }),
     'agent-new': AgentFormPage({ ...shell, form: agentForm(words) }),
     'agent-edit': AgentFormPage({ ...shell, form: refusedForm(words) }),
+    'admin-agent': AdminAgentPage({ frame, viewer: { ...shell.viewer, role: 'admin' }, agent: agentDetail(words), events: '' }),
+    'admin-agent-new': AdminAgentPage({
+      frame,
+      viewer: { ...shell.viewer, role: 'admin' },
+      agent: { ...agentDetail(words), state: 'running', usage: undefined, metrics: 'forbidden', metricsEvidence: words.text, starts: [], events: [] },
+      events: '',
+    }),
     'admin-agents': AdminAgentsPage({ frame, viewer: { ...shell.viewer, role: 'admin' }, fleet: fleet(words), events: '' }),
     'admin-agents-unmeasured': AdminAgentsPage({
       frame,

@@ -1,13 +1,14 @@
 // Agents of everyone: a table that can be searched, filtered and sorted, and that stays true while it is open.
-import { Callout } from '../components/callout.tsx'
-import { Icon, State, stateWord } from '../components/icon.tsx'
+import { Icon, IconButton, State, stateWord } from '../components/icon.tsx'
 import { ago, count } from '../components/measures.ts'
 import { UsageMeter } from '../components/meter.tsx'
 import { quoted } from '../components/text.ts'
 import type { AgentState, PageFrame, Viewer } from '../model.ts'
 import { initials } from '../navigation.tsx'
+import { AdminAction } from './actions.tsx'
 import { addressOf, STATE_ORDER } from './fleet-address.ts'
-import type { FleetPage, FleetRow, FleetSort, MetricsKind } from './model.ts'
+import { MetricsNote } from './metrics.tsx'
+import type { FleetPage, FleetRow, FleetSort } from './model.ts'
 import { AdminShell } from './shell.tsx'
 
 interface AgentsProps {
@@ -91,20 +92,6 @@ function StateFilter({ fleet: { counts, query } }: { fleet: FleetPage }) {
   )
 }
 
-const METRICS_WORDS: Record<Exclude<MetricsKind, 'here'>, [title: string, text: string]> = {
-  missing: ['No metrics', 'This cluster does not offer metrics.k8s.io. Install metrics-server to see CPU and memory.'],
-  forbidden: ['No metrics', 'The portal’s role may not read pods of metrics.k8s.io in the agents’ namespace. The chart’s role allows it.'],
-  unreachable: ['No metrics at the moment', 'The cluster’s metrics do not answer. They are asked again and again.'],
-  pending: ['No metrics yet', 'They are asked for just now.'],
-}
-
-/** Why there is no CPU and memory in the table; empty where there is. */
-export function MetricsNote({ metrics }: { metrics: MetricsKind }) {
-  if (metrics === 'here') return ''
-  const [title, text] = METRICS_WORDS[metrics]
-  return <Callout tone="accent" title={title} text={text} />
-}
-
 const COLUMNS: { word: string; sort?: FleetSort; class?: string }[] = [
   { word: 'Agent', sort: 'name' },
   { word: 'State', sort: 'state' },
@@ -127,6 +114,9 @@ function Table({ fleet }: { fleet: FleetPage }) {
           {COLUMNS.map((column) => (
             <Heading column={column} fleet={fleet} />
           ))}
+          <th>
+            <span class="visually-hidden">Actions</span>
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -168,9 +158,9 @@ function Row({ row }: { row: FleetRow }) {
       <td class="lead">
         <span class="row">
           <Icon name={row.icon} small />
-          <b class="medium truncate lead-name" safe>
+          <a class="medium truncate plain lead-name" href={`/admin/agents/${row.id}`} safe>
             {row.name}
-          </b>
+          </a>
         </span>
       </td>
       <td data-label="State">
@@ -218,7 +208,27 @@ function Row({ row }: { row: FleetRow }) {
           '–'
         )}
       </td>
+      <td class="actions">
+        <RowMenu row={row} />
+      </td>
     </tr>
+  )
+}
+
+function RowMenu({ row }: { row: FleetRow }) {
+  const id = `actions-${row.id}`
+  return (
+    <>
+      <IconButton icon="ellipsis" label={`Actions for ${row.name}`} size="tiny" more={{ popovertarget: id, 'aria-haspopup': 'menu' }} />
+      <div class="menu" id={id} role="menu" aria-label={quoted(`Actions for ${row.name}`)} popover="auto">
+        <a role="menuitem" href={`/admin/agents/${row.id}`}>
+          <Icon name="info" />
+          Details
+        </a>
+        <AdminAction agent={row} verb="restart" />
+        {row.state === 'stopped' || row.state === 'failed' ? '' : <AdminAction agent={row} verb="stop" />}
+      </div>
+    </>
   )
 }
 

@@ -43,3 +43,46 @@ export interface FleetPage {
   after?: string
   metrics: MetricsKind
 }
+
+/** One start of a sandbox. */
+export interface StartView {
+  startedAt: Date
+  outcome: 'starting' | 'ready' | 'failed' | 'ended' | 'given-up'
+  generation?: number
+  /** How long it took, or took until it failed. */
+  seconds?: number
+  /** What had ended the sandbox before. */
+  cause?: string
+  /** What its owner was told. */
+  reason?: string
+  /** What the system itself said. */
+  evidence?: string
+}
+
+/** Something that the system reports. */
+export interface EventView {
+  at: Date
+  kind: string
+  reason: string
+  message: string
+  isWarning: boolean
+  count: number
+}
+
+/** One agent for an admin. */
+export interface AgentDetailView extends FleetRow {
+  createdAt: Date
+  generation: number
+  node?: string
+  memoryBytes?: number
+  readyAt?: Date
+  /** What its owner is told now. */
+  reason?: string
+  warning?: string
+  notice?: string
+  starts: StartView[]
+  events: EventView[]
+  metrics: MetricsKind
+  /** What the system says where there are no metrics. */
+  metricsEvidence?: string
+}
