@@ -27,7 +27,9 @@ let B: string
 beforeAll(async () => {
   namespace = await TestNamespace.make('k8s-rollout')
   const cluster = { RUNTIME: 'kubernetes', KUBECONFIG_PATH: given('KUBECONFIG'), K8S_NAMESPACE: namespace.name, DOCKER_IMAGE: A(), SIDECAR_IMAGE: given('SIDECAR_IMAGE') }
-  app = await startTestApp({ env: { ...cluster, INTERNAL_URL: 'http://127.0.0.1:9', AGENT_STORAGE_SIZE: '1Gi', AGENT_EGRESS: 'internet' } })
+  // A registry that does not answer is waited for until the time for a start is over.
+  const startLimits = { readyMs: 90_000, answerMs: 60_000 }
+  app = await startTestApp({ startLimits, env: { ...cluster, INTERNAL_URL: 'http://127.0.0.1:9', AGENT_STORAGE_SIZE: '1Gi', AGENT_EGRESS: 'internet' } })
   admin = await app.admin()
   userId = (await admin.ask<{ user: { id: number } }>('GET', '/api/auth/me')).body.user.id
   for (const name of ['First', 'Second']) {

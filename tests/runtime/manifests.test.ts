@@ -86,7 +86,10 @@ test('the StatefulSet', () => {
               imagePullPolicy: 'IfNotPresent',
               command: ['/bin/sh', '/opt/sac/agent/entrypoint.sh'],
               workingDir: '/workspace',
-              env: VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42-3', key: `env.${name}` } } })),
+              env: [
+                ...VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42-3', key: `env.${name}` } } })),
+                { name: 'SAC_PIDS_LIMIT', value: '512' },
+              ],
               ports: [{ name: 'terminal', containerPort: 7681, protocol: 'TCP' }],
               resources: {
                 requests: { cpu: '250m', memory: '536870912', 'ephemeral-storage': '256Mi' },

@@ -11,6 +11,12 @@ export XDG_RUNTIME_DIR
 mkdir -p -m 700 "$XDG_RUNTIME_DIR"
 mkdir -p /workspace/output "$HOME/.local/bin"
 node /opt/sac/agent/seed.mjs "$start" || echo 'the home could not be prepared' >&2
+# The kernel counts the processes of a user within a user namespace. In the node's own one this user is that of all agents,
+# and a limit would let one of them starve the others; there the node limits each pod (podPidsLimit of the kubelet).
+read -r _ outside _ < /proc/self/uid_map
+if [ "${outside:-0}" != 0 ] && [ -n "${SAC_PIDS_LIMIT:-}" ]; then
+  ulimit -u "$SAC_PIDS_LIMIT" 2> /dev/null || ulimit -p "$SAC_PIDS_LIMIT"
+fi
 # An earlier container of this pod leaves its socket behind when it is killed.
 rm -f "$socket"
 

@@ -55,7 +55,8 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
     imagePullPolicy: pullPolicy,
     command: ['/bin/sh', `${FILES}/entrypoint.sh`],
     workingDir: '/workspace',
-    env: variables(spec),
+    // For the entrypoint; Kubernetes itself has no such limit for a pod.
+    env: [...variables(spec), { name: 'SAC_PIDS_LIMIT', value: String(spec.resources.pidsLimit) }],
     ports: [{ name: 'terminal', containerPort: TERMINAL_PORT, protocol: 'TCP' }],
     resources: agentResources(spec),
     securityContext: CONTAINER_SECURITY,
