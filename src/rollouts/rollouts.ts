@@ -4,8 +4,13 @@ import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import { AppError, invalidFields, notFound } from '../lib/errors.ts'
+import { type SessionRow, sessions } from '../sessions/schema.ts'
+import { users } from '../users/schema.ts'
 import { ROLLOUT_DEFAULTS, type RolloutInput, rolloutProblems, type Selection } from './rules.ts'
 import { ROLLOUT_STATES, type RolloutAgentRow, type RolloutRow, type RolloutState, rolloutAgents, rollouts } from './schema.ts'
+
+/** An agent of a rollout, with its owner's name and what it does now. */
+export type ListedAgent = RolloutAgentRow & { owner: string | null; activity: SessionRow['activity'] }
 
 export type Counts = Record<RolloutState, number>
 
@@ -74,9 +79,17 @@ export class Rollouts {
   }
 
   /** Its agents, the first few hundred: those that failed first, then what happens now. */
-  async agentsOf(id: number): Promise<RolloutAgentRow[]> {
+  async agentsOf(id: number): Promise<ListedAgent[]> {
     const order = sql`array_position(array['failed', 'updating', 'queued', 'skipped', 'done'], ${rolloutAgents.state})`
-    return this.deps.db.select().from(rolloutAgents).where(eq(rolloutAgents.rolloutId, id)).orderBy(order, asc(rolloutAgents.id)).limit(MAX_SHOWN_AGENTS)
+    const rows = await this.deps.db
+      .select({ row: rolloutAgents, owner: users.displayName, activity: sessions.activity })
+      .from(rolloutAgents)
+      .leftJoin(users, eq(users.id, rolloutAgents.userId))
+      .leftJoin(sessions, and(eq(sessions.agentId, rolloutAgents.agentId), inArray(sessions.status, ['running', 'idle'])))
+      .where(eq(rolloutAgents.rolloutId, id))
+      .orderBy(order, asc(rolloutAgents.id))
+      .limit(MAX_SHOWN_AGENTS)
+    return rows.map(({ row, ...more }) => ({ ...row, ...more }))
   }
 
   /** Whether agents have images here at all. */

@@ -1,8 +1,7 @@
 // From rows to what the pages of rollouts show, and from their form to a wish. Pure.
 import type { RolloutAgentView, RolloutFormModel, RolloutSummary } from '../../views/rollouts/model.ts'
-import type { RolloutView } from './rollouts.ts'
+import type { ListedAgent, RolloutView } from './rollouts.ts'
 import { ROLLOUT_DEFAULTS, type RolloutInput } from './rules.ts'
-import type { RolloutAgentRow } from './schema.ts'
 
 /** A rollout as pages show it. */
 export function summaryOf({ rollout, counts }: RolloutView): RolloutSummary {
@@ -12,8 +11,15 @@ export function summaryOf({ rollout, counts }: RolloutView): RolloutSummary {
 }
 
 /** An agent of it. */
-export function agentView({ id, name, state, goingBack, wave, reason }: RolloutAgentRow): RolloutAgentView {
-  return { id, name, state, goingBack, wave: wave ?? undefined, reason: reason ?? undefined }
+export function agentView({ id, name, owner, state, goingBack, wave, reason, activity }: ListedAgent): RolloutAgentView {
+  const waiting = state === 'queued' && activity ? LEFT_ALONE[activity] : undefined
+  return { id, name, owner: owner ?? '', state, goingBack, wave: wave ?? undefined, reason: reason ?? waiting }
+}
+
+// Why an agent's turn may take a while.
+const LEFT_ALONE: Partial<Record<NonNullable<ListedAgent['activity']>, string>> = {
+  working: 'It works, and is left alone for a while.',
+  'needs-you': 'It waits for an answer, and is left alone for a while.',
 }
 
 export type FormFields = Record<string, string | string[] | undefined>

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { until } from '../../src/lib/until.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { TerminalClient } from '../support/terminal-client.ts'
-import { TestNamespace } from './cluster.ts'
+import { SECRET_KEYS, TestNamespace } from './cluster.ts'
 import { given } from './given.ts'
 import { shell } from './portal.ts'
 
@@ -29,7 +29,17 @@ beforeAll(async () => {
   const cluster = { RUNTIME: 'kubernetes', KUBECONFIG_PATH: given('KUBECONFIG'), K8S_NAMESPACE: namespace.name, DOCKER_IMAGE: A(), SIDECAR_IMAGE: given('SIDECAR_IMAGE') }
   // A registry that does not answer is waited for until the time for a start is over.
   const startLimits = { readyMs: 90_000, answerMs: 60_000 }
-  app = await startTestApp({ startLimits, env: { ...cluster, INTERNAL_URL: 'http://127.0.0.1:9', AGENT_STORAGE_SIZE: '1Gi', AGENT_EGRESS: 'internet' } })
+  app = await startTestApp({
+    startLimits,
+    env: {
+      ...cluster,
+      JWT_SECRET: 'the tokens of a suite on a cluster',
+      SECRET_KEYS: SECRET_KEYS.join(','),
+      INTERNAL_URL: 'http://127.0.0.1:9',
+      AGENT_STORAGE_SIZE: '1Gi',
+      AGENT_EGRESS: 'internet',
+    },
+  })
   admin = await app.admin()
   userId = (await admin.ask<{ user: { id: number } }>('GET', '/api/auth/me')).body.user.id
   for (const name of ['First', 'Second']) {

@@ -84,13 +84,13 @@ function progress(words: Words): RolloutPageModel {
   return {
     rollout: running(words),
     agents: [
-      { id: 1, name: words.name, state: 'failed', goingBack: true, wave: 2, reason: failed },
-      { id: 2, name: 'Data migration', state: 'updating', goingBack: true, wave: 4, reason: words.text },
-      { id: 3, name: 'Support triage', state: 'updating', goingBack: false, wave: 4 },
-      { id: 4, name: 'Docs site', state: 'queued', goingBack: false },
-      { id: 5, name: 'Log explorer', state: 'skipped', goingBack: false, reason: 'Another rollout changes it at the moment.' },
-      { id: 6, name: 'Release notes', state: 'done', goingBack: false, reason: 'It does not run; it has the image from its next start on.' },
-      { id: 7, name: 'Quarterly report', state: 'done', goingBack: false, wave: 1 },
+      { id: 1, name: words.name, owner: words.name, state: 'failed', goingBack: true, wave: 2, reason: failed },
+      { id: 2, name: 'Data migration', owner: words.name, state: 'updating', goingBack: true, wave: 4, reason: words.text },
+      { id: 3, name: 'Support triage', owner: words.name, state: 'updating', goingBack: false, wave: 4 },
+      { id: 4, name: 'Docs site', owner: words.name, state: 'queued', goingBack: false },
+      { id: 5, name: 'Log explorer', owner: words.name, state: 'skipped', goingBack: false, reason: 'Another rollout changes it at the moment.' },
+      { id: 6, name: 'Release notes', owner: words.name, state: 'done', goingBack: false, reason: 'It does not run; it has the image from its next start on.' },
+      { id: 7, name: 'Quarterly report', owner: words.name, state: 'done', goingBack: false, wave: 1 },
     ],
   }
 }

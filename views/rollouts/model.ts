@@ -22,6 +22,8 @@ export interface RolloutSummary {
 export interface RolloutAgentView {
   id: number
   name: string
+  /** Name of its owner. */
+  owner: string
   state: RolloutStateView
   /** Its new image did not come up, and it gets its old one. */
   goingBack: boolean

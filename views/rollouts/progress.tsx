@@ -51,6 +51,7 @@ export function RolloutView({ rollout, agents }: RolloutPageModel) {
           <thead>
             <tr>
               <th scope="col">Agent</th>
+              <th scope="col">Owner</th>
               <th scope="col">State</th>
               <th scope="col" class="num">
                 Wave
@@ -122,6 +123,9 @@ function Row({ agent }: { agent: RolloutAgentView }) {
         <b class="medium truncate lead-name" safe>
           {agent.name}
         </b>
+      </td>
+      <td class="nowrap" data-label="Owner" safe>
+        {agent.owner}
       </td>
       <td data-label="State">
         <AgentChip agent={agent} />
