@@ -80,6 +80,8 @@ export interface SandboxState {
   phase: SandboxPhase
   /** Why it failed, as a sentence with a next step. */
   reason?: string
+  /** Its node does not answer any more: what ran there may run on, so the sandbox must begin a new generation. */
+  isLost?: boolean
   /** What `reason` was read from, in the system's own words, for admins. */
   evidence?: string
   startedAt?: Date
@@ -133,6 +135,13 @@ export class Superseded extends AppError {
   }
 }
 
+/** The sandbox's node was lost while it was waited for: a new generation must be begun. */
+export class SandboxLost extends AppError {
+  constructor(reason: string) {
+    super('unavailable', 'sandbox_lost', reason)
+  }
+}
+
 export interface Runtime {
   readonly kind: 'local' | 'kubernetes'
   /** Whether a sandbox at which nothing happens is ended to free its room, until somebody wants it again. */
@@ -144,12 +153,12 @@ export interface Runtime {
   /**
    * Brings up the sandbox of `spec` and resolves when its terminal can be dialled. Starting what already runs
    * in the same generation is harmless. Throws AppError `unavailable` with a sentence and a next step, and Superseded
-   * when there is a sandbox of a newer generation, which is left as it is.
+   * when there is a sandbox of a newer generation, which is left as it is. Throws SandboxLost.
    */
   start(spec: SandboxSpec, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
   /**
    * Where sandboxes come back by themselves (a pod that was evicted): waits as `start` does, for the generation that runs.
-   * Throws AppError `unavailable`, and Superseded.
+   * Throws AppError `unavailable`, Superseded and SandboxLost.
    */
   follow?(ref: SandboxRef, progress: (news: StartProgress) => void, signal: AbortSignal): Promise<void>
   /** Ends every process of the sandbox of this generation; files stay. Stopping what does not run is harmless, and a newer one goes on. */

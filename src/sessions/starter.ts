@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.ts'
 import { pause } from '../lib/pause.ts'
 import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
-import { type Runtime, type SandboxSpec, type SandboxState, Superseded } from '../runtime/runtime.ts'
+import { type Runtime, SandboxLost, type SandboxSpec, type SandboxState, Superseded } from '../runtime/runtime.ts'
 import type { Limits, Settings } from '../settings/settings.ts'
 import { failureReason } from './reconcile.ts'
 import type { SessionRow } from './schema.ts'
@@ -100,7 +100,7 @@ export class SandboxStarter {
     try {
       record.note({ step: 'scheduling' })
       const either = AbortSignal.any([signal, limit])
-      running.work = this.mends(agent, session, state) ? this.mend(agent, record, either) : this.startAnew(agent, session, state, record, either)
+      running.work = this.carryOut(agent, state, { session, record, signal: either })
       await raced(running.work, either)
       const { warning } = await runtime.state({ userId: agent.createdBy, agentId: agent.id })
       await record.finish()
@@ -131,36 +131,45 @@ export class SandboxStarter {
       .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
   }
 
-  // A row that is being created and has a reason is no wish: something fell over. Where it gets up by itself nothing is begun anew.
-  private mends({ generation }: Agent, { reason }: SessionRow, state: SandboxState): boolean {
-    return this.deps.runtime.follow !== undefined && reason !== null && state.generation === generation && (state.phase === 'starting' || state.phase === 'ready')
+  private async carryOut(agent: Agent, state: SandboxState, attempt: Attempt): Promise<void> {
+    try {
+      if (this.mends(agent, attempt.session, state)) await this.mend(agent, attempt)
+      else await this.startAnew(agent, state, attempt)
+    } catch (error) {
+      const row = await this.deps.agents.present(agent.id)
+      if (!row) throw error
+      // Generations are given out by the row: a sandbox above it is one of a time that a restored database does not know.
+      const isForgotten = error instanceof Superseded && row.generation < error.generation
+      if (!isForgotten && !(error instanceof SandboxLost)) throw error
+      this.deps.logger.warn(isForgotten ? 'the cluster knows a newer start than the database, which must have been restored' : 'the node of a start was lost', {
+        agentId: agent.id,
+      })
+      const now = await this.deps.runtime.state({ userId: agent.createdBy, agentId: agent.id })
+      await this.carryOut(row, isForgotten ? { ...now, generation: Math.max(now.generation, error.generation) } : now, attempt)
+    }
   }
 
-  private async mend(agent: Agent, record: StartRecord, signal: AbortSignal): Promise<void> {
+  // A row that is being created and has a reason is no wish: something fell over. Where it gets up by itself nothing is begun
+  // anew, except that what was lost with its node may run on there with its token.
+  private mends({ generation }: Agent, { reason }: SessionRow, state: SandboxState): boolean {
+    const getsUp = state.generation === generation && !state.isLost && (state.phase === 'starting' || state.phase === 'ready')
+    return this.deps.runtime.follow !== undefined && reason !== null && getsUp
+  }
+
+  private async mend(agent: Agent, { record, signal }: Attempt): Promise<void> {
     record.mends(agent.generation)
     await this.deps.runtime.follow?.({ userId: agent.createdBy, agentId: agent.id, generation: agent.generation }, (news) => record.note(news), signal)
     await this.answered(agent, record)
   }
 
-  private async startAnew(agent: Agent, session: SessionRow, state: SandboxState, record: StartRecord, signal: AbortSignal): Promise<void> {
+  private async startAnew(agent: Agent, state: SandboxState, attempt: Attempt): Promise<void> {
+    const { record, signal } = attempt
     if (state.phase !== 'absent') await this.deps.runtime.stop(state)
     signal.throwIfAborted()
     const limits = await this.deps.settings.limits(agent.createdBy)
     const begun = await this.deps.agents.nextGeneration(agent, limits.image, { above: state.generation, start: record.mark })
     record.begins(begun.agent.generation, begun.sandboxToken)
-    try {
-      await this.bringUp(begun, limits, { session, record, signal })
-    } catch (error) {
-      if (!(error instanceof Superseded) || !(await this.isForgotten(error, agent))) throw error
-      this.deps.logger.warn('the cluster has a newer start of an agent than the database, which must have been restored: it starts above that', { agentId: agent.id })
-      await this.startAnew(begun.agent, session, { ...state, generation: error.generation }, record, signal)
-    }
-  }
-
-  // Generations are given out by the row: a sandbox above it is one of a time that a restored database does not know.
-  private async isForgotten({ generation }: Superseded, agent: Agent): Promise<boolean> {
-    const row = await this.deps.agents.present(agent.id)
-    return row !== undefined && row.generation < generation
+    await this.bringUp(begun, limits, attempt)
   }
 
   private async whyLate(agent: Agent): Promise<string> {

@@ -6,7 +6,6 @@ import { SandboxCache } from '../../src/runtime/kubernetes/cache.ts'
 import { KubeClient, PATHS } from '../../src/runtime/kubernetes/client.ts'
 import { whyEnded } from '../../src/runtime/kubernetes/diagnosis.ts'
 import { RecentEvents } from '../../src/runtime/kubernetes/events.ts'
-import { LostPods } from '../../src/runtime/kubernetes/lost-pods.ts'
 import { stateOf } from '../../src/runtime/kubernetes/observed.ts'
 import { ScriptedApi } from './scripted-api.ts'
 
@@ -172,27 +171,4 @@ describe('what the view shows', () => {
     expect(cache.records()).toHaveLength(2000)
     expect(api.lists.filter((path) => path === SETS)).toHaveLength(20)
   })
-})
-
-test('a pod that stays long after its time is removed by force; one that has time left is not, nor any while the view is out of touch', async () => {
-  const { api, cache } = view()
-  const deadline = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString()
-  const going = (agentId: number, minutes: number) => {
-    const { metadata, status } = pod(agentId)
-    return { metadata: { ...metadata, deletionTimestamp: deadline(minutes) }, status }
-  }
-  for (const agentId of [7, 8, 9]) api.put(SETS, set(agentId))
-  api.put(PODS, going(7, 2))
-  api.put(PODS, going(8, 0.5))
-  api.put(PODS, pod(9))
-  await cache.ready()
-  await until(() => api.watching === 3 && cache.staleMs === 0, { what: 'the watches' })
-  const lost = new LostPods({ client: new KubeClient(api.access), cache, namespace: NAMESPACE, logger: silentLogger })
-  await lost.free()
-  expect(api.removed).toEqual([{ path: `${PODS}/claude-code-1-7-0`, body: expect.objectContaining({ gracePeriodSeconds: 0, preconditions: { uid: 'pod-7-1' } }) }])
-  api.breakWatches('end')
-  api.refusals.push(...Array.from({ length: 6 }, () => ({ status: 503, reason: '', when: 'watch' as const })))
-  await until(() => cache.staleMs > 0, { what: 'a view out of touch' })
-  await lost.free(Date.now() + 600_000)
-  expect(api.removed).toHaveLength(1)
 })

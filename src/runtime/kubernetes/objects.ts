@@ -47,6 +47,8 @@ export interface PodView {
   disruption?: string
   /** When it should be gone. */
   deadline?: Date
+  /** How long it is given to end. */
+  graceMs: number
   agent?: ContainerView
   sidecar?: ContainerView
 }
@@ -106,7 +108,7 @@ export interface RawEvent extends ApiObject {
 
 const LONGEST_MESSAGE = 1000
 
-type Meta = { uid?: string; annotations?: Record<string, string>; deletionTimestamp?: string; creationTimestamp?: string }
+type Meta = { uid?: string; annotations?: Record<string, string>; deletionTimestamp?: string; deletionGracePeriodSeconds?: number; creationTimestamp?: string }
 
 export function setView({ metadata, spec }: RawSet): SetView {
   const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
@@ -125,7 +127,7 @@ export function setView({ metadata, spec }: RawSet): SetView {
 }
 
 export function podView({ metadata, spec, status = {} }: RawPod): PodView {
-  const { uid = '', annotations = {}, deletionTimestamp } = metadata as Meta
+  const { uid = '', annotations = {}, deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata as Meta
   const condition = (type: string) => status.conditions?.find((found) => found.type === type)
   const scheduled = condition('PodScheduled')
   const disruption = condition('DisruptionTarget')
@@ -144,6 +146,7 @@ export function podView({ metadata, spec, status = {} }: RawPod): PodView {
     unschedulable: scheduled?.status === 'False' ? cut(scheduled.message) : undefined,
     disruption: disruption?.status === 'True' ? disruption.reason : undefined,
     deadline: deletionTimestamp ? new Date(deletionTimestamp) : undefined,
+    graceMs: deletionGracePeriodSeconds * 1000,
     agent: container(AGENT_CONTAINER),
     sidecar: container(SIDECAR_CONTAINER),
   }

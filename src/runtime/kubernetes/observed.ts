@@ -2,10 +2,16 @@
 import type { SandboxDetails, SandboxState, StartProgress } from '../runtime.ts'
 import type { SandboxRecord } from './cache.ts'
 import { type Diagnosis, diagnose, warningOf, whyEnded } from './diagnosis.ts'
+import type { PodView } from './objects.ts'
 
 /** Whether the terminal of this start can be dialled. */
 export function isUp({ set, pod }: SandboxRecord): boolean {
   return set?.replicas === 1 && !set.isGoing && pod !== undefined && pod.generation === set.generation && !pod.deadline && pod.ip !== undefined && pod.agent?.state === 'running'
+}
+
+/** Whether the cluster took a pod from a node that is gone or does not answer. What ran there may run on, unseen. */
+export function isOfLostNode({ disruption }: PodView): boolean {
+  return disruption === 'DeletionByTaintManager' || disruption === 'DeletionByPodGC'
 }
 
 /** Phase and words of a sandbox. */
@@ -18,7 +24,8 @@ export function stateOf(record: SandboxRecord): SandboxState {
   if (isUp(record)) return { ...base, phase: 'ready', startedAt: pod?.agent?.startedAt, warning: warningOf(record) }
   const trouble = diagnose(record)
   const reason = trouble?.words ?? whyEnded(record)
-  return { ...base, phase: trouble?.final ? 'failed' : 'starting', reason, ...(trouble ? { evidence: trouble.raw } : {}) }
+  const isLost = pod?.generation === set.generation && isOfLostNode(pod)
+  return { ...base, phase: trouble?.final ? 'failed' : 'starting', reason, ...(trouble ? { evidence: trouble.raw } : {}), ...(isLost ? { isLost } : {}) }
 }
 
 /** How far a start is, and what holds it up. Events up to `since` belong to earlier starts: what they tell may be mended. */

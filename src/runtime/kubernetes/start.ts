@@ -3,11 +3,11 @@ import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { pause } from '../../lib/pause.ts'
 import { type ClusterSettings, chosen } from '../manifests/settings.ts'
-import { type SandboxRef, type SandboxSpec, type StartProgress, Superseded } from '../runtime.ts'
+import { SandboxLost, type SandboxRef, type SandboxSpec, type StartProgress, Superseded } from '../runtime.ts'
 import type { SandboxCache, SandboxRecord } from './cache.ts'
 import { ApiRefusal, ApiUnreachable, type KubeClient } from './client.ts'
 import type { AgentObjects } from './objects-of-agent.ts'
-import { isUp, progressOf } from './observed.ts'
+import { isUp, progressOf, stateOf } from './observed.ts'
 import { missingPrerequisite } from './prerequisites.ts'
 import { asAppError } from './refusals.ts'
 import type { ReleasedVolumes } from './volumes.ts'
@@ -59,6 +59,8 @@ export class SandboxStarts {
         const { generation = 0 } = record.set ?? {}
         if (generation > ref.generation) throw new Superseded(generation)
         if (isUp(record) && generation === ref.generation) return true
+        const { isLost, reason = '' } = stateOf(record)
+        if (isLost && generation === ref.generation) throw new SandboxLost(reason)
         const { news, trouble } = progressOf(record, ref.generation, since)
         if (trouble && trouble.raw !== raw) this.deps.logger.warn('a sandbox has to wait', { agentId: ref.agentId, words: trouble.words, evidence: trouble.raw })
         raw = trouble?.raw ?? raw

@@ -41,7 +41,11 @@ export function podSpec(spec: SandboxSpec, settings: ClusterSettings): V1PodSpec
     },
     ...(settings.runtimeClass ? { runtimeClassName: settings.runtimeClass } : {}),
     ...(settings.pullSecrets.length > 0 ? { imagePullSecrets: settings.pullSecrets.map((name) => ({ name })) } : {}),
-    tolerations: ['not-ready', 'unreachable'].map((word) => ({ key: `node.kubernetes.io/${word}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: LOST_NODE_S })),
+    tolerations: [
+      // A node that answers ends its pods itself, sooner or later; nobody else can tell that they have ended.
+      { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' },
+      { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: LOST_NODE_S },
+    ],
     containers: [agentContainer(spec, settings), sidecarContainer(spec, settings)],
     volumes: volumes(spec, settings),
   }

@@ -1,0 +1,131 @@
+// Pods are taken from nodes by force only where nothing of them can run any more with a token that is good.
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { silentLogger } from '../../src/lib/logger.ts'
+import { until } from '../../src/lib/until.ts'
+import { SandboxCache } from '../../src/runtime/kubernetes/cache.ts'
+import { KubeClient, PATHS } from '../../src/runtime/kubernetes/client.ts'
+import { LostPods } from '../../src/runtime/kubernetes/lost-pods.ts'
+import { stateOf } from '../../src/runtime/kubernetes/observed.ts'
+import { labelsOf } from '../../src/runtime/names.ts'
+import { ScriptedApi } from './scripted-api.ts'
+import { NAMESPACE, PODS, running, SETS } from './scripted-controller.ts'
+
+setDefaultTimeout(30_000)
+const KEY = { userId: 1, agentId: 7 }
+const NAME = 'claude-code-1-7'
+const labels = labelsOf(KEY, 'i')
+const GRACE_S = 15
+const ENOUGH_MS = 76_000
+
+let api: ScriptedApi
+let cache: SandboxCache
+let lost: LostPods
+let clock: number
+beforeEach(async () => {
+  api = new ScriptedApi()
+  clock = 0
+  const client = new KubeClient(api.access)
+  cache = new SandboxCache({ client, namespace: NAMESPACE, installation: 'i', logger: silentLogger })
+  lost = new LostPods({ client, cache, namespace: NAMESPACE, logger: silentLogger, now: () => clock })
+  await cache.ready()
+  await until(() => api.watching === 3 && cache.staleMs === 0, { what: 'the watches' })
+})
+afterEach(() => {
+  cache[Symbol.dispose]()
+  api[Symbol.dispose]()
+})
+
+function set(generation: number, replicas = 1): void {
+  api.put(SETS, {
+    metadata: { name: NAME, uid: 'set', labels, annotations: { 'sac.dev/generation': String(generation) } },
+    spec: { replicas, template: { spec: { containers: [] } } },
+  })
+}
+
+/** A pod of generation 1 that should have been gone since `deadline`, and what the cluster says about why. */
+async function going(reason?: string, { deadline = new Date(), uid = 'pod' }: { deadline?: Date; uid?: string } = {}): Promise<void> {
+  const metadata = {
+    name: `${NAME}-0`,
+    uid,
+    labels,
+    annotations: { 'sac.dev/generation': '1' },
+    deletionTimestamp: deadline.toISOString(),
+    deletionGracePeriodSeconds: GRACE_S,
+  }
+  const status = running()
+  api.put(PODS, { metadata, status: { ...status, conditions: [...status.conditions, ...(reason ? [{ type: 'DisruptionTarget', status: 'True', reason }] : [])] } })
+  await until(() => cache.record(KEY).pod?.uid === uid && cache.record(KEY).set !== undefined, { what: 'the pod in view' })
+}
+
+/** Looks now and again when it is overdue by this process's own clock. */
+async function removed(): Promise<unknown[]> {
+  await lost.free()
+  clock += ENOUGH_MS
+  await lost.free()
+  return api.removed
+}
+
+test.each(['DeletionByTaintManager', 'DeletionByPodGC'])('%s: a pod of a node that does not answer goes once a newer start has the sandbox', async (reason) => {
+  set(2)
+  await going(reason)
+  expect(await removed()).toEqual([{ path: `${PODS}/${NAME}-0`, body: expect.objectContaining({ gracePeriodSeconds: 0, preconditions: { uid: 'pod' } }) }])
+})
+
+test('a pod whose sandbox should not run goes, too', async () => {
+  set(1, 0)
+  await going('DeletionByTaintManager')
+  expect(await removed()).toHaveLength(1)
+})
+
+test('as long as its own start has the sandbox it stays: its token is still good', async () => {
+  set(1)
+  await going('DeletionByTaintManager')
+  expect(stateOf(cache.record(KEY))).toMatchObject({ phase: 'starting', isLost: true })
+  expect(await removed()).toEqual([])
+})
+
+test.each([undefined, 'EvictionByEvictionAPI', 'PreemptionByScheduler', 'TerminationByKubelet'])(
+  '%s: a pod that is only overdue stays, as with a hung container runtime',
+  async (reason) => {
+    set(2)
+    await going(reason, { deadline: new Date(Date.now() - 3_600_000) })
+    expect(await removed()).toEqual([])
+    clock += 3_600_000
+    expect(await removed()).toEqual([])
+  },
+)
+
+test('a node that reports how it ends the pod is there', async () => {
+  set(2)
+  await going('DeletionByTaintManager')
+  const involvedObject = { kind: 'Pod', name: `${NAME}-0`, uid: 'pod' }
+  api.put(PATHS.events(NAMESPACE), { metadata: { name: 'e', uid: 'e' }, involvedObject, reason: 'FailedKillPod', type: 'Warning', lastTimestamp: new Date().toISOString() })
+  await until(() => cache.record(KEY).events.length === 1, { what: 'the event' })
+  expect(await removed()).toEqual([])
+})
+
+test('no clock of another machine counts, only the time for which this process has seen it', async () => {
+  set(2)
+  await going('DeletionByTaintManager', { deadline: new Date(Date.now() - 86_400_000) })
+  await lost.free()
+  clock += ENOUGH_MS - 2000
+  await lost.free()
+  expect(api.removed).toEqual([])
+  // Another pod of that name has its own time.
+  await going('DeletionByTaintManager', { uid: 'another' })
+  clock += 10_000
+  await lost.free()
+  expect(api.removed).toEqual([])
+})
+
+test('nothing is removed while the view is out of touch', async () => {
+  set(2)
+  await going('DeletionByTaintManager')
+  await lost.free()
+  clock += ENOUGH_MS
+  api.refusals.push(...Array.from({ length: 9 }, () => ({ status: 503, reason: '', when: 'watch' as const })))
+  api.breakWatches('cut')
+  await until(() => cache.staleMs > 0, { what: 'a view out of touch' })
+  await lost.free()
+  expect(api.removed).toEqual([])
+})
