@@ -17,6 +17,7 @@ const POD: PodView = {
   message: '',
   ip: '10.0.0.7',
   isScheduled: true,
+  graceMs: 15_000,
   agent: RUNNING,
   sidecar: RUNNING,
 }
