@@ -4,13 +4,14 @@
   valueFrom: { secretKeyRef: { name: {{ index . 1 }}, key: {{ index . 2 }} } }
 {{- end -}}
 
-{{/* Environment of everything that runs the server's program; an entry of extraEnv takes the place of ours. */}}
+{{/* Environment of one of the program's pods: (dict "root" $ "own" YAML). An entry of extraEnv takes the place of ours. */}}
 {{- define "sac.env" -}}
+{{- $extra := .root.Values.server.extraEnv -}}
 {{- $names := list -}}
-{{- range .Values.server.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- range $extra }}{{ $names = append $names .name }}{{ end -}}
 {{- $env := list -}}
-{{- range include "sac.ownEnv" . | fromYamlArray }}{{ if not (has .name $names) }}{{ $env = append $env . }}{{ end }}{{ end -}}
-{{- concat $env .Values.server.extraEnv | toYaml -}}
+{{- range .own | fromYamlArray }}{{ if not (has .name $names) }}{{ $env = append $env . }}{{ end }}{{ end -}}
+{{- concat $env $extra | toYaml -}}
 {{- end -}}
 
 {{/* Hosts of the organisation's own models, with commas. */}}
@@ -20,12 +21,17 @@
 {{- $hosts | uniq | join "," -}}
 {{- end -}}
 
-{{- define "sac.ownEnv" -}}
+{{- define "sac.logEnv" -}}
+- { name: LOG_LEVEL, value: {{ .Values.log.level }} }
+- { name: LOG_FORMAT, value: {{ .Values.log.format }} }
+{{- end -}}
+
+{{/* Of the server: everything. */}}
+{{- define "sac.serverEnv" -}}
 {{- $secret := include "sac.secret" . -}}
 {{- $own := include "sac.fullname" . -}}
 - { name: RUNTIME, value: kubernetes }
-- { name: LOG_LEVEL, value: {{ .Values.log.level }} }
-- { name: LOG_FORMAT, value: {{ .Values.log.format }} }
+{{ include "sac.logEnv" . }}
 - { name: PUBLIC_URL, value: {{ .Values.publicUrl | quote }} }
 - { name: INTERNAL_URL, value: "http://{{ $own }}-internal.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:8082" }
 - { name: ORGANISATION, value: {{ .Values.organisation | quote }} }
@@ -55,6 +61,28 @@
 {{ include "sac.storageEnv" . }}
 {{- end -}}
 
+{{/* Of the job that changes the database: nothing but the way to it. */}}
+{{- define "sac.migrateEnv" -}}
+- { name: RUNTIME, value: local }
+{{ include "sac.logEnv" . }}
+{{ include "sac.databaseEnv" (merge (dict "passwords" (printf "%s-migrate" (include "sac.fullname" .))) .) }}
+{{- end -}}
+
+{{/* Of the job that makes the first admin: the password for it besides. */}}
+{{- define "sac.seedEnv" -}}
+{{ include "sac.migrateEnv" . }}
+{{ include "sac.fromSecret" (list "ADMIN_PASSWORD" (default (printf "%s-migrate" (include "sac.fullname" .)) .Values.secrets.existingSecret) "admin-password") }}
+{{- end -}}
+
+{{/* Of the job that sweeps: database and files. */}}
+{{- define "sac.maintenanceEnv" -}}
+- { name: RUNTIME, value: local }
+{{ include "sac.logEnv" . }}
+{{ include "sac.databaseEnv" . }}
+{{ include "sac.storageEnv" . }}
+{{- end -}}
+
+{{/* `passwords` names the Secret that has the database's password when that came as a value. */}}
 {{- define "sac.databaseEnv" -}}
 {{- $database := .Values.database -}}
 {{- $own := include "sac.fullname" . -}}
@@ -72,7 +100,7 @@
 - { name: DB_PORT, value: {{ $database.port | quote }} }
 - { name: DB_NAME, value: {{ $database.name | quote }} }
 - { name: DB_USER, value: {{ $database.user | quote }} }
-{{ include "sac.fromSecret" (ternary (list "DB_PASSWORD" $database.existingSecret "password") (list "DB_PASSWORD" (printf "%s-connections" $own) "database-password") (not (empty $database.existingSecret))) }}
+{{ include "sac.fromSecret" (ternary (list "DB_PASSWORD" $database.existingSecret "password") (list "DB_PASSWORD" (default (printf "%s-connections" $own) .passwords) "database-password") (not (empty $database.existingSecret))) }}
 {{- end }}
 {{- end -}}
 

@@ -47,6 +47,34 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (include "sac.fullname" .) .Values.secrets.existingSecret -}}
 {{- end -}}
 
+{{/* Keys that were made at the first install, or just now: every template of one drawing gets the same. YAML of base64. */}}
+{{- define "sac.keys" -}}
+{{- if not (hasKey .Values "madeKeys") -}}
+{{- $old := (lookup "v1" "Secret" .Release.Namespace (include "sac.secret" .)).data | default dict -}}
+{{- $admin := ternary (.Values.admin.password | b64enc) (index $old "admin-password" | default (randAlphaNum 24 | b64enc)) (not (empty .Values.admin.password)) -}}
+{{- $jwt := index $old "jwt-secret" | default (randAlphaNum 48 | b64enc) -}}
+{{- $sealing := index $old "secret-keys" | default (randAlphaNum 64 | sha256sum | b64enc) -}}
+{{- $_ := set .Values "madeKeys" (dict "jwt-secret" $jwt "secret-keys" $sealing "admin-password" $admin) -}}
+{{- end -}}
+{{- toYaml .Values.madeKeys -}}
+{{- end -}}
+
+{{/* Passwords of services that came as values. YAML, {} without any. */}}
+{{- define "sac.connections" -}}
+{{- $connections := dict -}}
+{{- if and (not .Values.postgres.enabled) (not .Values.database.existingSecret) -}}
+{{- $_ := set $connections "database-password" .Values.database.password -}}
+{{- end -}}
+{{- if and (not .Values.redis.enabled) .Values.redis.externalUrl (not .Values.redis.existingSecret) -}}
+{{- $_ := set $connections "redis-url" .Values.redis.externalUrl -}}
+{{- end -}}
+{{- if and (eq .Values.storage.type "s3") (not .Values.storage.s3.existingSecret) -}}
+{{- $_ := set $connections "access-key-id" .Values.storage.s3.accessKeyId -}}
+{{- $_ := set $connections "secret-access-key" .Values.storage.s3.secretAccessKey -}}
+{{- end -}}
+{{- toYaml $connections -}}
+{{- end -}}
+
 {{- define "sac.host" -}}
 {{- (urlParse .Values.publicUrl).host | splitList ":" | first -}}
 {{- end -}}

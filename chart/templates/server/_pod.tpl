@@ -28,12 +28,13 @@ volumes:
 {{- with $affinity }}{{ toYaml . }}{{- end -}}
 {{- end -}}
 
+{{/* (dict "root" $ "env" "sac.serverEnv" "files" true) */}}
 {{- define "sac.programContainer" -}}
 {{- $values := .root.Values -}}
 image: {{ include "sac.ourImage" (dict "root" .root "image" $values.images.server) | quote }}
 imagePullPolicy: {{ $values.images.pullPolicy }}
 securityContext: {{- include "sac.containerSecurity" .root | nindent 2 }}
-env: {{- include "sac.env" .root | nindent 2 }}
+env: {{- include "sac.env" (dict "root" .root "own" (include .env .root)) | nindent 2 }}
 volumeMounts:
   - { name: data, mountPath: /data }
   - { name: tmp, mountPath: /tmp }
