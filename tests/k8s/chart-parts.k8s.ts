@@ -152,3 +152,23 @@ test('a shared Gateway is used as it is; one of our own ends TLS and sends plain
     streamIdleTimeout: '3600s',
   })
 })
+
+test('the server’s rights are these, all of them among the agents', async () => {
+  const objects = await draw(FREE)
+  const roles = named(objects, 'Role')
+  expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['sac-agents'])
+  const rights = (role: Drawn) => role.rules.map(({ resources, resourceNames, verbs }: Drawn) => `${resources} ${resourceNames ? `${resourceNames} ` : ''}${verbs}`)
+  expect(rights(roles[0])).toEqual([
+    'statefulsets get,list,watch,create,patch,delete',
+    'services get,create,patch,delete',
+    'secrets create,patch,delete',
+    'configmaps sac-agent-files patch',
+    'persistentvolumeclaims get,list,patch,delete',
+    'pods list,watch,delete',
+    'events list,watch',
+    'namespaces sac-agents get',
+    'pods list',
+  ])
+  expect(named(objects, 'ClusterRole').map(rights)).toEqual([['storageclasses get,list', 'runtimeclasses get,list']])
+  expect(named(await draw({ ...FREE, rbac: { clusterRead: false } }), 'ClusterRole')).toEqual([])
+})
