@@ -1,13 +1,15 @@
 # The three images of SAC: `server`, `sidecar` (programs and nothing else) and `agent` (what Claude Code works with).
 #   docker build --target server -t sac/server:VERSION .
-# For amd64 and arm64. A registry's digest can be given: --build-arg AGENT_BASE=debian:forky-slim@sha256:…
+# For amd64 and arm64 (--platform linux/amd64,linux/arm64): our programs are compiled on the machine that builds, whichever it is.
+# What is shipped should name its bases by digest: --build-arg BUN_BASE=oven/bun:1.4.5-slim@sha256:… and AGENT_BASE=debian:…@sha256:…
+# (`docker buildx imagetools inspect NAME` tells it); `npm run docker:build` hands both on from the environment.
 
-ARG BUN_VERSION=1.4.5
-ARG CLAUDE_VERSION=2.1.330
+ARG BUN_BASE=oven/bun:1.4.5-slim
 ARG AGENT_BASE=debian:forky-slim
+ARG CLAUDE_VERSION=2.1.330
 
 # ---- packages of the lock file: made again only when it changes
-FROM oven/bun:${BUN_VERSION}-slim AS packages
+FROM --platform=$BUILDPLATFORM ${BUN_BASE} AS packages
 WORKDIR /build
 COPY package.json bun.lock bunfig.toml ./
 RUN bun install --frozen-lockfile --production --omit=optional --ignore-scripts
@@ -21,16 +23,18 @@ COPY chart/files chart/files
 FROM sources AS build-sidecar
 COPY static/build.ts static/
 COPY sidecar sidecar
-RUN bun scripts/build.ts sidecar
+ARG TARGETARCH
+RUN set -eu; arch="${TARGETARCH:-$(dpkg --print-architecture)}"; bun scripts/build.ts --arch "$arch" sidecar; mv "dist/linux-$arch/sidecar" dist/
 
 FROM sources AS build-server
 COPY views views
 COPY static static
 COPY migrations migrations
-RUN bun scripts/build.ts static server
+ARG TARGETARCH
+RUN set -eu; arch="${TARGETARCH:-$(dpkg --print-architecture)}"; bun scripts/build.ts --arch "$arch" static server; mv "dist/linux-$arch/sac" dist/
 
-# ---- a root file system of the C library alone: no shell, no package manager
-FROM packages AS root
+# ---- a root file system of the C library alone, of the machine that the image is for: no shell, no package manager
+FROM ${BUN_BASE} AS root
 RUN set -eu; \
     mkdir -p /root-fs/etc /root-fs/tmp /root-fs/data /root-fs/usr/local/bin; chmod 1777 /root-fs/tmp; chown 10000:10000 /root-fs/data; \
     for file in $(ldd /usr/local/bin/bun | grep -oE '/[^ ]+\.so[^ ]*'); do cp -L --parents "$file" /root-fs/; done; \
@@ -55,7 +59,7 @@ USER 10002:10002
 WORKDIR /tmp
 ENTRYPOINT ["/usr/local/bin/sac-sidecar"]
 
-# ---- Claude Code: one executable out of the package for this machine
+# ---- Claude Code: one executable out of the package for the machine that the image is for
 FROM packages AS claude
 ARG CLAUDE_VERSION
 ARG TARGETARCH
@@ -63,7 +67,7 @@ WORKDIR /claude
 RUN set -eu; \
     case "${TARGETARCH:-$(dpkg --print-architecture)}" in amd64) arch=x64 ;; arm64) arch=arm64 ;; *) echo "no Claude Code for this machine" >&2; exit 1 ;; esac; \
     echo '{}' > package.json; \
-    bun add --exact --ignore-scripts "@anthropic-ai/claude-code-linux-$arch@$CLAUDE_VERSION"; \
+    bun add --exact --ignore-scripts --os linux --cpu "$arch" "@anthropic-ai/claude-code-linux-$arch@$CLAUDE_VERSION"; \
     install -m 755 "node_modules/@anthropic-ai/claude-code-linux-$arch/claude" /usr/local/bin/claude; \
     rm -rf node_modules
 
