@@ -1,5 +1,6 @@
 // `docker:build` and `docker:push`: the three images under the version of package.json.
 // Flags: --bump patch|minor|major   --registry registry.example.com/tools   --platform linux/amd64,linux/arm64
+// BUN_BASE and AGENT_BASE in the environment name other base images, for example by digest.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,6 +8,7 @@ import { parseArgs } from 'node:util'
 const ROOT = join(import.meta.dir, '..')
 const TARGETS = ['server', 'sidecar', 'agent']
 const USAGE = 'Usage: images.ts build|push [--bump patch|minor|major] [--registry HOST/PATH] [--platform linux/amd64,linux/arm64]'
+const BASES = ['BUN_BASE', 'AGENT_BASE']
 const LEVELS = ['major', 'minor', 'patch']
 
 const { values, positionals } = parseArgs({
@@ -48,7 +50,8 @@ function wordsFor(target: string): string[] {
   if (action === 'push' && !values.platform) return ['push', name]
   // An image for several machines cannot be kept by the local store: it is built and pushed in one step.
   const several = values.platform ? ['buildx', 'build', '--platform', values.platform, ...(action === 'push' ? ['--push'] : [])] : ['build']
-  return [...several, '--target', target, '-t', name, '.']
+  const bases = BASES.flatMap((base) => (process.env[base] ? ['--build-arg', `${base}=${process.env[base]}`] : []))
+  return [...several, ...bases, '--target', target, '-t', name, '.']
 }
 
 async function docker(words: string[]): Promise<void> {
