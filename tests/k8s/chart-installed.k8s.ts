@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { randomToken } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
 import { given } from './given.ts'
+import { knocking, RESTRICTED, runScript } from './knock.ts'
 import { CHART, forward, helm, imageValues, kubectl, tryHelm, tryKubectl } from './shell.ts'
 
 const NAMESPACE = `k8s-chart-${randomToken(6)
@@ -11,7 +12,6 @@ const NAMESPACE = `k8s-chart-${randomToken(6)
   .replaceAll(/[^a-z0-9]/g, 'x')}`
 const AGENTS = `${NAMESPACE}-agents`
 const VALUES = ['-f', join(import.meta.dir, 'values.yaml'), ...imageValues(), '--set', 'admissionPolicy.enabled=true,metrics.enabled=true']
-const RESTRICTED = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
 
 const secret = async (name: string) => JSON.parse(await kubectl('get', 'secret', '-n', NAMESPACE, name, '-o', 'json')).data as Record<string, string>
 const serverPods = async () => {
@@ -21,56 +21,7 @@ const serverPods = async () => {
   return items.filter(({ metadata }) => !metadata.deletionTimestamp)
 }
 
-/** A pod among the agents that runs a script of Node's; its output. */
-async function asAgent(name: string, script: string, labels: Record<string, string>): Promise<string> {
-  const pod = {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: AGENTS, labels },
-    spec: {
-      restartPolicy: 'Never',
-      automountServiceAccountToken: false,
-      containers: [
-        {
-          name: 'try',
-          image: given('AGENT_IMAGE'),
-          imagePullPolicy: 'IfNotPresent',
-          command: ['node', '-e', script],
-          securityContext: RESTRICTED,
-          resources: { requests: { cpu: '10m' } },
-        },
-      ],
-    },
-  }
-  const made = await tryKubectl(['apply', '-f', '-'], JSON.stringify(pod))
-  if (made.code !== 0) throw new Error(made.err)
-  await until(async () => /Succeeded|Failed/.test(await kubectl('get', 'pod', '-n', AGENTS, name, '-o', 'jsonpath={.status.phase}')), {
-    timeoutMs: 90_000,
-    intervalMs: 300,
-    what: `the end of ${name}`,
-  })
-  return kubectl('logs', '-n', AGENTS, name)
-}
-
-/** Tries TCP connections and says for each whether it opened. */
-const KNOCK = `
-const net = require('node:net')
-const knock = (target) => new Promise((done) => {
-  const at = target.lastIndexOf(':')
-  const host = target.slice(0, at).replace('NAMES', require('node:dns').getServers()[0])
-  const socket = net.connect({ host, port: Number(target.slice(at + 1)) })
-  const end = (word) => { socket.destroy(); done([target, word]) }
-  socket.on('connect', () => end('open')); socket.on('error', (error) => end(error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN' ? 'no name' : 'closed')); setTimeout(() => end('closed'), 2000)
-})
-;(async () => {
-  const end = Date.now() + 30000
-  while (Date.now() < end && (await knock(GUARD))[1] === 'open');
-  console.log(JSON.stringify(Object.fromEntries(await Promise.all(TARGETS.map(knock)))))
-  process.exit(0)
-})()`
-
-/** Knocks once the cluster enforces its policies on the new pod, which takes a moment: `guard` must have closed by then. */
-const knocking = (guard: string, targets: string[]) => `const GUARD = ${JSON.stringify(guard)}; const TARGETS = ${JSON.stringify(targets)};${KNOCK}`
+const asAgent = (name: string, script: string, labels: Record<string, string>) => runScript(AGENTS, name, script, labels)
 
 beforeAll(async () => {
   await kubectl('create', 'namespace', NAMESPACE)

@@ -24,7 +24,8 @@ const LISTENER_AT = `listener_at() {
   echo "nothing listens at $1" >&2; exit 1
 }`
 
-async function onNode(script: string, ...words: string[]): Promise<string> {
+/** Runs a script of the shell on the node, with its words; what it printed. */
+export async function onNode(script: string, ...words: string[]): Promise<string> {
   const { code, out, err } = await run([...given('NODE_COMMAND').split(' '), 'sh', '-c', script, 'sh', ...words])
   if (code !== 0) throw new Error(`on the node: ${err.trim() || `exit code ${code}`}`)
   return out.trim()
