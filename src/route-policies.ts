@@ -51,6 +51,7 @@ export const PUBLIC_POLICIES: PolicyTable = {
   'GET /admin/rollouts/': 'admin',
   'POST /admin/rollouts/': 'admin',
   'GET /admin/rollouts/new': 'admin',
+  'POST /admin/rollouts/new': 'admin',
   'GET /admin/rollouts/live': 'admin',
   'GET /admin/rollouts/:id': 'admin',
   'POST /admin/rollouts/:id/cancellation': 'admin',

@@ -31,7 +31,6 @@ interface Deps {
 
 const FORM = t.Record(t.String(), t.Union([t.String(), t.Array(t.String())]))
 const LIVE = t.Object({ rollout: t.Optional(t.String({ pattern: '^[1-9][0-9]{0,14}$' })), shown: t.Optional(t.String({ pattern: SHOWN_PATTERN })) })
-const IDS = t.Object({ ids: t.Optional(t.Union([t.String(), t.Array(t.String())])) })
 
 /** The pages and the stream that keeps them true. */
 export function rolloutPages(deps: Deps) {
@@ -39,48 +38,52 @@ export function rolloutPages(deps: Deps) {
   const drawList: Draw = async () => ({ rollouts: await RolloutList({ rollouts: (await rollouts.list()).map(summaryOf) }) })
   const read = async (id: number) => ({ rollout: summaryOf(await rollouts.get(id)), agents: (await rollouts.agentsOf(id)).map(agentView) })
   const form = formOf(deps)
-  return new Elysia({ name: 'rollout-pages', prefix: '/admin/rollouts' })
-    .use(adminOnly({ logins, edge }))
-    .get('/', async ({ user }) => {
-      const all = (await rollouts.list()).map(summaryOf)
-      const marks = await marksOf(async () => ({ rollouts: await RolloutList({ rollouts: all }) }))
-      return page((nonce) => RolloutsPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), rollouts: all, stream: `/admin/rollouts/live?shown=${marks}` }))
-    })
-    .get('/new', ({ user, query }) => form(user, query), { query: IDS })
-    .post(
-      '/',
-      async ({ user, body }) => {
-        try {
-          return redirect(`/admin/rollouts/${(await rollouts.create(wishOf(body), user)).id}`)
-        } catch (error) {
-          if (error instanceof AppError && error.kind !== 'unavailable') return form(user, body, error)
-          throw error
-        }
-      },
-      { body: FORM },
-    )
-    .get(
-      '/live',
-      async ({ loginId, query, request, server }) => {
-        const id = query.rollout === undefined ? undefined : parseId(query.rollout)
-        if (id !== undefined) await rollouts.get(id)
-        const draw: Draw = id === undefined ? drawList : async () => ({ rollout: await RolloutView(await read(id)) })
-        server?.timeout(request, 0)
-        const shown = Shown.parse(request.headers.get('last-event-id') ?? query.shown ?? '')
-        return streams.answer(loginId, (sink) => keepTrue({ bus, concerns: ({ kind }) => kind === 'rollout.changed', draw, shown, sink }))
-      },
-      { query: LIVE },
-    )
-    .get('/:id', async ({ user, params }) => {
-      const model = await read(parseId(params.id))
-      const marks = await marksOf(async () => ({ rollout: await RolloutView(model) }))
-      const stream = `/admin/rollouts/live?rollout=${model.rollout.id}&shown=${marks}`
-      return page((nonce) => RolloutPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), ...model, stream }))
-    })
-    .post('/:id/cancellation', async ({ params }) => {
-      const { rollout } = await rollouts.cancel(parseId(params.id))
-      return redirect(`/admin/rollouts/${rollout.id}`)
-    })
+  return (
+    new Elysia({ name: 'rollout-pages', prefix: '/admin/rollouts' })
+      .use(adminOnly({ logins, edge }))
+      .get('/', async ({ user }) => {
+        const all = (await rollouts.list()).map(summaryOf)
+        const marks = await marksOf(async () => ({ rollouts: await RolloutList({ rollouts: all }) }))
+        return page((nonce) => RolloutsPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), rollouts: all, stream: `/admin/rollouts/live?shown=${marks}` }))
+      })
+      .get('/new', ({ user }) => form(user, {}))
+      // With the agents that were chosen in the list; an address holds a name only once.
+      .post('/new', ({ user, body }) => form(user, body), { body: FORM })
+      .post(
+        '/',
+        async ({ user, body }) => {
+          try {
+            return redirect(`/admin/rollouts/${(await rollouts.create(wishOf(body), user)).id}`)
+          } catch (error) {
+            if (error instanceof AppError && error.kind !== 'unavailable') return form(user, body, error)
+            throw error
+          }
+        },
+        { body: FORM },
+      )
+      .get(
+        '/live',
+        async ({ loginId, query, request, server }) => {
+          const id = query.rollout === undefined ? undefined : parseId(query.rollout)
+          if (id !== undefined) await rollouts.get(id)
+          const draw: Draw = id === undefined ? drawList : async () => ({ rollout: await RolloutView(await read(id)) })
+          server?.timeout(request, 0)
+          const shown = Shown.parse(request.headers.get('last-event-id') ?? query.shown ?? '')
+          return streams.answer(loginId, (sink) => keepTrue({ bus, concerns: ({ kind }) => kind === 'rollout.changed', draw, shown, sink }))
+        },
+        { query: LIVE },
+      )
+      .get('/:id', async ({ user, params }) => {
+        const model = await read(parseId(params.id))
+        const marks = await marksOf(async () => ({ rollout: await RolloutView(model) }))
+        const stream = `/admin/rollouts/live?rollout=${model.rollout.id}&shown=${marks}`
+        return page((nonce) => RolloutPage({ frame: frames.of(nonce, user), viewer: viewerOf(user), ...model, stream }))
+      })
+      .post('/:id/cancellation', async ({ params }) => {
+        const { rollout } = await rollouts.cancel(parseId(params.id))
+        return redirect(`/admin/rollouts/${rollout.id}`)
+      })
+  )
 }
 
 function formOf({ rollouts, settings, frames }: Deps) {

@@ -57,6 +57,7 @@ export const SAMPLES: Record<string, Sample> = {
   'GET /admin/rollouts/': at('/admin/rollouts'),
   'POST /admin/rollouts/': { path: () => '/admin/rollouts', body: () => ({ image: 'example.com/sac/agent:1' }), fine: 409 },
   'GET /admin/rollouts/new': at('/admin/rollouts/new'),
+  'POST /admin/rollouts/new': { path: () => '/admin/rollouts/new', body: () => ({ ids: '987654321' }), fine: 200 },
   'GET /admin/rollouts/live': at('/admin/rollouts/live'),
   'GET /admin/rollouts/:id': at('/admin/rollouts/987654321', 404),
   'POST /admin/rollouts/:id/cancellation': at('/admin/rollouts/987654321/cancellation', 404),

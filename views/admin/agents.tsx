@@ -27,7 +27,7 @@ export function AdminAgentsPage({ frame, viewer, fleet, events }: AgentsProps) {
         <div class="bar">
           <h1 tabindex="-1">Agents</h1>
           <Search fleet={fleet} />
-          <form id="chosen" class="only-wide" method="get" action="/admin/rollouts/new">
+          <form id="chosen" class="only-wide" method="post" action="/admin/rollouts/new">
             <button class="button small" type="submit">
               <Icon name="layers" />
               Change image
