@@ -202,7 +202,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
     bus,
     assets,
     frames: new Frames(assets, config.organisation, (user) => (user.role === 'admin' && networks.isOpen ? EXPOSED_PORTAL : undefined)),
-    lists: new Lists({ statuses, settings }),
+    lists: new Lists({ statuses, settings, metrics: () => runtime.metrics() }),
     streams,
     settings,
     users,

@@ -47,6 +47,8 @@ export interface AgentList {
   currentId?: number
   /** How many the viewer may have. */
   limit: number
+  /** A line below the agents, for example why no use is shown. */
+  note?: string
   /** Image of agents without one of their own; empty where there are none. */
   image?: string
 }

@@ -33,6 +33,13 @@ export function AgentListView({ list, place }: { list: AgentList; place: 'side' 
               <AgentRow card={card} current={card.id === list.currentId} />
             </li>
           ))}
+          {list.note ? (
+            <li class="hint agents-note" safe>
+              {list.note}
+            </li>
+          ) : (
+            ''
+          )}
         </ul>
       )}
     </section>

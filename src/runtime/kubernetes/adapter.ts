@@ -69,7 +69,7 @@ export class KubernetesRuntime implements Runtime {
     this.cache = new SandboxCache({ ...deps, installation: settings.installation })
     const ownership = new Ownership({ client: this.client, settings })
     this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials, ownership })
-    this.meter = new ClusterUsage(deps)
+    this.meter = new ClusterUsage({ ...deps, installation: settings.installation })
     const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set !== undefined && claimName(key) === claim)
     this.volumes = new ReleasedVolumes({ client: this.client, settings, ownership, graceMs, inUse, logger })
     this.starts = new SandboxStarts({ client: this.client, cache: this.cache, objects: this.objects, volumes: this.volumes, settings, logger })

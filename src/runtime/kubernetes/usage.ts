@@ -1,7 +1,7 @@
 // CPU and memory of all sandboxes from the cluster's metrics, in one call for everybody who asks.
 import type { Logger } from '../../lib/logger.ts'
 import { bytesOf, coresOf } from '../../lib/quantities.ts'
-import { AGENT_CONTAINER, keyOfName, objectName, SANDBOX_SELECTOR, type SandboxKey } from '../names.ts'
+import { AGENT_CONTAINER, keyOfName, objectName, type SandboxKey, sandboxesOf } from '../names.ts'
 import type { Metrics, SandboxUsage } from '../runtime.ts'
 import { ApiRefusal, type KubeClient, PATHS } from './client.ts'
 
@@ -26,7 +26,7 @@ export class ClusterUsage {
   private nextRead = Number.NEGATIVE_INFINITY
   private isReading = false
 
-  constructor(private readonly deps: { client: KubeClient; namespace: string; logger: Logger }) {}
+  constructor(private readonly deps: { client: KubeClient; namespace: string; installation: string; logger: Logger }) {}
 
   /** Whether the cluster gives metrics, as far as was found out. */
   get metrics(): Metrics {
@@ -51,10 +51,10 @@ export class ClusterUsage {
   }
 
   private async read(): Promise<void> {
-    const { client, namespace, logger } = this.deps
+    const { client, namespace, installation, logger } = this.deps
     this.nextRead = performance.now() + READ_EVERY_MS
     try {
-      const { items } = await client.list<PodMetrics>(PATHS.podMetrics(namespace), { labelSelector: SANDBOX_SELECTOR })
+      const { items } = await client.list<PodMetrics>(PATHS.podMetrics(namespace), { labelSelector: sandboxesOf(installation) })
       this.known.clear()
       for (const { metadata, containers } of items) {
         const key = keyOfName(metadata.name)

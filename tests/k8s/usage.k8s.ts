@@ -1,0 +1,48 @@
+// What an admin is shown of a sandbox on a real cluster: use from its metrics, image, node and events, and why a start waits.
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { until } from '../../src/lib/until.ts'
+import type { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
+import type { StartProgress } from '../../src/runtime/runtime.ts'
+import { specOf, TestNamespace } from './cluster.ts'
+import { given } from './given.ts'
+
+setDefaultTimeout(180_000)
+let namespace: TestNamespace
+let runtime: KubernetesRuntime
+beforeAll(async () => {
+  namespace = await TestNamespace.make('k8s-usage')
+  runtime = namespace.runtime()
+})
+
+afterAll(() => runtime[Symbol.asyncDispose]())
+
+test('CPU and memory come from the cluster’s metrics; image, node and events from its view; nothing of the environment is in them', async () => {
+  const spec = specOf(1)
+  await runtime.start(spec, () => {}, AbortSignal.timeout(120_000))
+  const used = await until(() => runtime.usage(spec), { timeoutMs: 120_000, intervalMs: 500, what: 'a measurement' })
+  expect(runtime.metrics()).toEqual({ kind: 'here' })
+  expect(used.memoryBytes).toBeGreaterThan(10 * 1024 ** 2)
+  expect(used.memoryPercent).toBe(Math.round((used.memoryBytes / 1024 ** 3) * 100))
+  const details = runtime.inspect(spec)
+  expect(details).toMatchObject({ image: given('AGENT_IMAGE'), restarts: 0 })
+  expect(details.node).toBeString()
+  expect(details.events.map(({ reason }) => reason)).toEqual(expect.arrayContaining(['Scheduled', 'Started']))
+  expect(details.events.map(({ at }) => at.getTime())).toEqual(details.events.map(({ at }) => at.getTime()).toSorted((one, other) => other - one))
+  for (const secret of [...Object.values(spec.environment), spec.sandboxToken]) expect(JSON.stringify(details)).not.toContain(secret)
+  await runtime.stop(spec)
+})
+
+test('a start that waits hands on the scheduler’s own words beside those for its user', async () => {
+  const told: StartProgress[] = []
+  const starting = runtime
+    .start(
+      specOf(2, 1, { resources: { cpuLimit: 64, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }, choices: { cpuRequest: '50' } }),
+      (news) => told.push(news),
+      AbortSignal.timeout(20_000),
+    )
+    .catch((error: unknown) => error)
+  const waiting = await until(() => told.find(({ evidence }) => evidence !== undefined), { timeoutMs: 20_000, what: 'the evidence' })
+  expect(waiting).toMatchObject({ step: 'scheduling', detail: expect.stringMatching(/^No node of the cluster has enough free CPU/) as unknown as string })
+  expect(waiting.evidence).toMatch(/Insufficient cpu/)
+  await starting
+})
