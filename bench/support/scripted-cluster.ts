@@ -46,7 +46,7 @@ function fill(api: ScriptedApi, agentId: number): void {
     volume: { kind: 'pvc' as const, size: '10Gi' },
     egress: 'model' as const,
   }
-  const set = statefulSet(spec, settings, 'key')
+  const set = statefulSet(spec, settings, 'key', `set-${agentId}`)
   const { template } = set.spec ?? {}
   const name = `claude-code-1-${agentId}`
   api.put(PATHS.statefulSets(NAMESPACE), { ...set, metadata: { ...set.metadata, name, uid: `set-${agentId}`, managedFields: MANAGED_FIELDS } })

@@ -22,6 +22,7 @@ export const CREDENTIAL_KEY = 'sac.dev/credential-key'
 export const RELEASED_LABEL = 'sac.dev/released'
 export const REMOVE_AFTER = 'sac.dev/remove-after'
 const VOLUME = 'data'
+const UID_PREFIX = 8
 
 /** Name of the StatefulSet and of the headless Service. */
 export function objectName({ userId, agentId }: SandboxKey): string {
@@ -33,9 +34,12 @@ export function podName(key: SandboxKey): string {
   return `${objectName(key)}-0`
 }
 
-/** Name of the Secret of one start: an older start never changes what a newer one has. */
-export function secretName(ref: SandboxRef): string {
-  return `${objectName(ref)}-${ref.generation}`
+/**
+ * Name of the Secret of one start, by the uid of its StatefulSet: an older start never changes what a newer one has, and
+ * whoever finds one of that name has made it.
+ */
+export function secretName(ref: SandboxRef, owner: string): string {
+  return `${objectName(ref)}-${ref.generation}-${owner.slice(0, UID_PREFIX)}`
 }
 
 /** Name of the claim that the StatefulSet makes from its template. */

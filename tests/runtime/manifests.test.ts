@@ -29,7 +29,7 @@ const SETTINGS: ClusterSettings = {
 }
 const LABELS = { app: 'claude-code', 'user-id': '7', 'agent-id': '42', 'sac.dev/installation': '5b0e', 'app.kubernetes.io/managed-by': 'sac' }
 const SELECTOR = { app: 'claude-code', 'user-id': '7', 'agent-id': '42', 'sac.dev/installation': '5b0e' }
-const OWNERS = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'claude-code-7-42', uid: 'set-uid' }]
+const OWNERS = [{ apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'claude-code-7-42', uid: 'set-uid-1234' }]
 const ANNOTATIONS = { 'sac.dev/generation': '3', 'sac.dev/credential-key': 'key-1' }
 const VARIABLES = [
   'ANTHROPIC_AUTH_TOKEN',
@@ -50,7 +50,7 @@ const CONFINED = { allowPrivilegeEscalation: false, privileged: false, readOnlyR
 const TERMINAL_ANSWERS = { tcpSocket: { port: 'terminal' }, timeoutSeconds: 2 }
 
 test('the StatefulSet', () => {
-  expect(statefulSet(SPEC, SETTINGS, 'key-1')).toEqual({
+  expect(statefulSet(SPEC, SETTINGS, 'key-1', 'set-uid-1234')).toEqual({
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: { name: 'claude-code-7-42', namespace: 'sac-agents', labels: LABELS, annotations: ANNOTATIONS },
@@ -87,7 +87,7 @@ test('the StatefulSet', () => {
               command: ['/bin/sh', '/opt/sac/agent/entrypoint.sh'],
               workingDir: '/workspace',
               env: [
-                ...VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42-3', key: `env.${name}` } } })),
+                ...VARIABLES.map((name) => ({ name, valueFrom: { secretKeyRef: { name: 'claude-code-7-42-3-set-uid-', key: `env.${name}` } } })),
                 { name: 'SAC_PIDS_LIMIT', value: '512' },
               ],
               ports: [{ name: 'terminal', containerPort: 7681, protocol: 'TCP' }],
@@ -140,7 +140,7 @@ test('the StatefulSet', () => {
             {
               name: 'start',
               secret: {
-                secretName: 'claude-code-7-42-3',
+                secretName: 'claude-code-7-42-3-set-uid-',
                 defaultMode: 0o444,
                 items: [
                   { key: 'credential', path: 'credential' },
@@ -149,7 +149,7 @@ test('the StatefulSet', () => {
                 ],
               },
             },
-            { name: 'token', secret: { secretName: 'claude-code-7-42-3', defaultMode: 0o400, items: [{ key: 'token', path: 'token' }] } },
+            { name: 'token', secret: { secretName: 'claude-code-7-42-3-set-uid-', defaultMode: 0o400, items: [{ key: 'token', path: 'token' }] } },
             { name: 'tmp', emptyDir: { sizeLimit: '2Gi' } },
             { name: 'var-tmp', emptyDir: { sizeLimit: '2Gi' } },
             { name: 'terminal', emptyDir: { sizeLimit: '1Mi' } },
@@ -170,7 +170,7 @@ test('the StatefulSet', () => {
 })
 
 describe('what an operator chooses', () => {
-  const setWith = (change: Partial<ClusterSettings>) => statefulSet(SPEC, { ...SETTINGS, ...change }, 'key-1').spec
+  const setWith = (change: Partial<ClusterSettings>) => statefulSet(SPEC, { ...SETTINGS, ...change }, 'key-1', 'set-uid-1234').spec
 
   test('a runtime class, pull secrets, a storage class and the way out', () => {
     const spec = setWith({ runtimeClass: 'gvisor', pullSecrets: ['pull-a', 'pull-b'], volume: { kind: 'pvc', size: '1Gi', storageClass: 'fast' }, egress: 'none' })
@@ -182,7 +182,7 @@ describe('what an operator chooses', () => {
   test('what the settings choose goes before it: image, classes, sizes and requests; empty classes are the cluster’s own', () => {
     const operator = { ...SETTINGS, runtimeClass: 'gvisor', volume: { kind: 'pvc' as const, size: '1Gi', storageClass: 'fast' } }
     const choices = { image: 'example.com/agent:2', storageSize: '20Gi', storageClass: '', runtimeClass: '', cpuRequest: '2', memoryRequest: '1Gi', ephemeralStorageLimit: '128Mi' }
-    const spec = statefulSet({ ...SPEC, choices }, operator, 'key-1').spec
+    const spec = statefulSet({ ...SPEC, choices }, operator, 'key-1', 'set-uid-1234').spec
     expect(spec?.template.spec?.containers[0]).toMatchObject({
       image: 'example.com/agent:2',
       resources: { requests: { cpu: '500m', memory: '1073741824', 'ephemeral-storage': '128Mi' }, limits: { cpu: '500m', memory: '4294967296', 'ephemeral-storage': '128Mi' } },
@@ -191,12 +191,12 @@ describe('what an operator chooses', () => {
     expect(spec?.volumeClaimTemplates?.[0]?.spec).toEqual({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '20Gi' } } })
     // Nothing else differs from a start without choices.
     const { image: _image, resources: _resources, ...container } = spec?.template.spec?.containers[0] ?? { name: '' }
-    const { image: _plainImage, resources: _plainResources, ...plain } = statefulSet(SPEC, operator, 'key-1').spec?.template.spec?.containers[0] ?? { name: '' }
+    const { image: _plainImage, resources: _plainResources, ...plain } = statefulSet(SPEC, operator, 'key-1', 'set-uid-1234').spec?.template.spec?.containers[0] ?? { name: '' }
     expect(container).toEqual(plain)
   })
 
   test('no image, and an operator’s choice of no volume, stay', () => {
-    const spec = statefulSet({ ...SPEC, choices: { image: '', storageSize: '20Gi' } }, { ...SETTINGS, volume: { kind: 'emptydir' } }, 'key-1').spec
+    const spec = statefulSet({ ...SPEC, choices: { image: '', storageSize: '20Gi' } }, { ...SETTINGS, volume: { kind: 'emptydir' } }, 'key-1', 'set-uid-1234').spec
     expect(spec?.template.spec?.containers[0]?.image).toBe('registry.example.com/sac/agent:1')
     expect(spec?.volumeClaimTemplates).toBeUndefined()
   })
@@ -215,19 +215,19 @@ describe('what an operator chooses', () => {
 
 test('requests are never above the limits', () => {
   const small = { ...SPEC, resources: { cpuLimit: 0.1, memoryLimitBytes: 256 * 1024 ** 2, pidsLimit: 64 } }
-  expect(statefulSet(small, SETTINGS, 'key-1').spec?.template.spec?.containers[0]?.resources).toEqual({
+  expect(statefulSet(small, SETTINGS, 'key-1', 'set-uid-1234').spec?.template.spec?.containers[0]?.resources).toEqual({
     requests: { cpu: '100m', memory: '268435456', 'ephemeral-storage': '256Mi' },
     limits: { cpu: '100m', memory: '268435456', 'ephemeral-storage': '10Gi' },
   })
 })
 
 test('no secret value is in the StatefulSet', () => {
-  const text = JSON.stringify(statefulSet(SPEC, SETTINGS, 'key-1'))
+  const text = JSON.stringify(statefulSet(SPEC, SETTINGS, 'key-1', 'set-uid-1234'))
   for (const value of ['sk-secret', 'pod-token', 'quoted', 'Be brief']) expect(text).not.toContain(value)
 })
 
 test('what holds the name until it is filled has no pod, no keys and the same parts that cannot be changed later', () => {
-  const whole = statefulSet(SPEC, SETTINGS, 'key-1')
+  const whole = statefulSet(SPEC, SETTINGS, 'key-1', 'set-uid-1234')
   const { replicas, template, ...rest } = emptySet(whole).spec ?? {}
   const { replicas: _one, template: _pod, ...same } = whole.spec ?? {}
   expect([replicas, rest]).toEqual([0, same as typeof rest])
@@ -239,7 +239,7 @@ test('what holds the name until it is filled has no pod, no keys and the same pa
 })
 
 test('the headless Service', () => {
-  expect(service(SPEC, SETTINGS, 'set-uid')).toEqual({
+  expect(service(SPEC, SETTINGS, 'set-uid-1234')).toEqual({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'claude-code-7-42', namespace: 'sac-agents', labels: LABELS, ownerReferences: OWNERS },
@@ -248,8 +248,8 @@ test('the headless Service', () => {
 })
 
 test('the Secret', () => {
-  const { data, ...rest } = secret(SPEC, SETTINGS, 'sac:credential', 'set-uid')
-  const metadata = { name: 'claude-code-7-42-3', namespace: 'sac-agents', labels: LABELS, ownerReferences: OWNERS }
+  const { data, ...rest } = secret(SPEC, SETTINGS, 'sac:credential', 'set-uid-1234')
+  const metadata = { name: 'claude-code-7-42-3-set-uid-', namespace: 'sac-agents', labels: LABELS, ownerReferences: OWNERS }
   expect(rest).toEqual({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', immutable: true })
   const opened = Object.fromEntries(Object.entries(data ?? {}).map(([name, value]) => [name, Buffer.from(value, 'base64').toString('utf8')]))
   const { 'home.json': home = '', ...plain } = opened
@@ -275,7 +275,7 @@ test('the Secret', () => {
 })
 
 test('an agent cannot name its home or the sidecar’s socket elsewhere', () => {
-  const { data = {} } = secret({ ...SPEC, environment: { HOME: '/root', SAC_SOCKET: '/tmp/x' } }, SETTINGS, 'c', 'set-uid')
+  const { data = {} } = secret({ ...SPEC, environment: { HOME: '/root', SAC_SOCKET: '/tmp/x' } }, SETTINGS, 'c', 'set-uid-1234')
   expect([atob(data['env.HOME'] ?? ''), atob(data['env.SAC_SOCKET'] ?? '')]).toEqual(['/home/agent', '/run/sac/sidecar.sock'])
 })
 

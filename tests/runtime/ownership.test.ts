@@ -3,6 +3,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { KubernetesRuntime, type KubernetesRuntimeOptions } from '../../src/runtime/kubernetes/adapter.ts'
+import { secretName } from '../../src/runtime/names.ts'
 import { type SandboxSpec, type StartProgress, Superseded } from '../../src/runtime/runtime.ts'
 import { ScriptedApi, type Thing, type Write } from './scripted-api.ts'
 import { CLAIMS, control, NAMESPACE, PODS, SECRETS, SERVICES, SETS } from './scripted-controller.ts'
@@ -64,7 +65,8 @@ function start(runtime: KubernetesRuntime, generation: number, signal: AbortSign
 const labelsOf = (thing: Thing | undefined) => (thing?.metadata.labels ?? {}) as Record<string, string>
 const generationOf = (thing: Thing | undefined) => (thing?.metadata.annotations as Record<string, string> | undefined)?.['sac.dev/generation']
 const replicas = (api: ScriptedApi) => (api.get(SETS, NAME)?.spec as { replicas: number } | undefined)?.replicas
-const kept = (api: ScriptedApi, generation: number, name: string) => atob((api.get(SECRETS, `${NAME}-${generation}`)?.data as Record<string, string> | undefined)?.[name] ?? '')
+const secretOf = (api: ScriptedApi, generation: number) => secretName({ ...KEY, generation }, String(api.get(SETS, NAME)?.metadata.uid))
+const kept = (api: ScriptedApi, generation: number, name: string) => atob((api.get(SECRETS, secretOf(api, generation))?.data as Record<string, string> | undefined)?.[name] ?? '')
 const fills = ({ method, path, body }: Write) => method === 'PATCH' && path === `${SETS}/${NAME}` && !Array.isArray(body)
 
 /** Holds the first write that `isMeant` up until it is let go. */
@@ -90,7 +92,7 @@ describe('two installations in one namespace', () => {
       [SETS, NAME],
       [PODS, `${NAME}-0`],
       [SERVICES, NAME],
-      [SECRETS, `${NAME}-1`],
+      [SECRETS, secretOf(api, 1)],
       [CLAIMS, CLAIM],
     ] as const)
       expect(labelsOf(api.get(path, name))['sac.dev/installation']).toBe(OURS)
@@ -108,14 +110,13 @@ describe('two installations in one namespace', () => {
     await theirs.disown(KEY)
     await theirs.remove(KEY)
     expect([replicas(api), api.get(PODS, `${NAME}-0`)?.metadata.uid]).toEqual([1, pod])
-    expect([api.names(SECRETS), api.names(SERVICES), api.names(CLAIMS)]).toEqual([[`${NAME}-1`], [NAME], [CLAIM]])
+    expect([api.names(SECRETS), api.names(SERVICES), api.names(CLAIMS)]).toEqual([[secretOf(api, 1)], [NAME], [CLAIM]])
   })
 
   test.each([
     ['sandbox', SETS, NAME],
     ['service', SERVICES, NAME],
     ['volume', CLAIMS, CLAIM],
-    ['secret', SECRETS, `${NAME}-1`],
   ])('a %s of that name is not taken over, neither another installation’s nor one without a mark; the evidence names both', async (kind, path, name) => {
     for (const labels of [{ 'sac.dev/installation': THEIRS }, {}]) {
       const api = cluster()
@@ -133,7 +134,7 @@ describe('two installations in one namespace', () => {
     const ends = await Promise.allSettled([start(ours, 1), start(theirs, 1)])
     expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     const winner = ends[0]?.status === 'fulfilled' ? OURS : THEIRS
-    for (const thing of [api.get(SETS, NAME), api.get(SERVICES, NAME), api.get(SECRETS, `${NAME}-1`), api.get(CLAIMS, CLAIM)])
+    for (const thing of [api.get(SETS, NAME), api.get(SERVICES, NAME), api.get(SECRETS, secretOf(api, 1)), api.get(CLAIMS, CLAIM)])
       expect(labelsOf(thing)['sac.dev/installation']).toBe(winner)
   })
 })
@@ -178,12 +179,28 @@ describe('two starters of one agent', () => {
     expect(replicas(api)).toBe(0)
   })
 
+  test('no right to read or to change a Secret is needed', async () => {
+    const api = cluster()
+    const runtime = runtimeOf(api)
+    const held = hold(api, fills)
+    const started = start(runtime, 1)
+    await held.came
+    // Somebody changes the StatefulSet meanwhile, so that all is tried again.
+    const set = api.get(SETS, NAME)
+    if (set) api.put(SETS, set)
+    held.go()
+    await started
+    await start(runtime, 2)
+    await runtime.remove(KEY)
+    expect([...new Set(api.writes.filter(({ path }) => path.startsWith(SECRETS)).map(({ method }) => method))].sort()).toEqual(['DELETE', 'POST'])
+  })
+
   test('the keys of the start before are gone once the next one has its own', async () => {
     const api = cluster()
     const runtime = runtimeOf(api)
     await start(runtime, 1)
     await start(runtime, 2)
-    expect(api.names(SECRETS)).toEqual([`${NAME}-2`])
+    expect(api.names(SECRETS)).toEqual([secretOf(api, 2)])
   })
 })
 
@@ -211,7 +228,7 @@ test('what cannot be changed of a StatefulSet is made anew, with the keys of thi
   const { settings } = (larger as unknown as { options: KubernetesRuntimeOptions }).options
   const other = runtimeOf(api, OURS, { settings: { ...settings, volume: { kind: 'pvc', size: '2Gi' } } })
   await start(other, 2)
-  expect([generationOf(api.get(SETS, NAME)), api.names(SECRETS), api.get(CLAIMS, CLAIM)?.metadata.uid]).toEqual(['2', [`${NAME}-2`], volume])
+  expect([generationOf(api.get(SETS, NAME)), api.names(SECRETS), api.get(CLAIMS, CLAIM)?.metadata.uid]).toEqual(['2', [secretOf(api, 2)], volume])
   expect(await other.state(KEY)).toMatchObject({ phase: 'ready', generation: 2 })
 })
 

@@ -174,7 +174,9 @@ test('a start whose node is lost begins a new generation, and the token that may
   const { agentId, name, key } = await agentOf(mira)
   await mira.ask('POST', '/api/sessions', { agent_id: agentId })
   const pod = await until(() => at.api.get(PODS, podName(key)), { what: 'the pod' })
-  const token = atob((at.api.get(SECRETS, secretName({ ...key, generation: 1 }))?.data as Record<string, string> | undefined)?.token ?? '')
+  const token = atob(
+    (at.api.get(SECRETS, secretName({ ...key, generation: 1 }, String(at.api.get(SETS, name)?.metadata.uid)))?.data as Record<string, string> | undefined)?.token ?? '',
+  )
   const answers = async () => {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
     return (await fetch(`${app.portal.internalUrl}/api/internal/output/room`, { method: 'POST', headers, body: JSON.stringify({ path: 'x', size: 1 }) })).status

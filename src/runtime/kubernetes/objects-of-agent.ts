@@ -44,11 +44,11 @@ export class AgentObjects {
   async apply(spec: SandboxSpec, pod: PresentPod, signal: AbortSignal): Promise<void> {
     const { settings, credentials, ownership } = this.deps
     await Promise.all([this.files(), ownership.find('service', PATHS.services(settings.namespace), objectName(spec))])
-    const wanted = statefulSet(spec, settings, credentials.current)
+    const wanted = (owner: string) => statefulSet(spec, settings, credentials.current, owner)
     for (let tries = TRIES; ; tries--) {
       signal.throwIfAborted()
-      const before = (await this.present(spec)) ?? (await this.claim(wanted, signal))
-      if (before && (await this.fill(spec, wanted, before, pod, signal))) return
+      const before = (await this.present(spec)) ?? (await this.claim(wanted(''), signal))
+      if (before && (await this.fill(spec, wanted(before.uid), before, pod, signal))) return
       if (tries <= 1) throw new ApiRefusal(409, 'Conflict', 'the StatefulSet changes all the time')
     }
   }
@@ -72,7 +72,7 @@ export class AgentObjects {
     const set = await ownership.ours(sets, objectName(key))
     // First the one that would make a new pod. What is tied to it goes with it; the keys do at once.
     if (set) await this.removeVery(sets, objectName(key), set.uid)
-    if (set) await client.remove(PATHS.secrets(settings.namespace), secretName({ ...key, generation: set.generation }))
+    if (set) await client.remove(PATHS.secrets(settings.namespace), secretName({ ...key, generation: set.generation }, set.uid))
     await this.removePod(key, pod)
   }
 
@@ -110,23 +110,16 @@ export class AgentObjects {
       await pod.isGone()
       return false
     }
-    if (generation > 0 && generation < spec.generation) await client.remove(PATHS.secrets(settings.namespace), secretName({ ...spec, generation }))
+    if (generation > 0 && generation < spec.generation) await client.remove(PATHS.secrets(settings.namespace), secretName({ ...spec, generation }, uid))
     return true
   }
 
   private async keys(spec: SandboxSpec, owner: string): Promise<void> {
-    const { client, settings, credentials, ownership } = this.deps
+    const { client, settings, credentials } = this.deps
     const credential = credentials.of(spec)
     if (credential === undefined) throw new Error('the current key makes credentials')
-    const path = PATHS.secrets(settings.namespace)
-    const wanted = secret(spec, settings, credential, owner)
-    if (await client.create(path, wanted)) return
-    // We may not read it. It is this start's if it is tied to its StatefulSet, and an earlier try's if it is ours at all.
-    const isTied = { path: '/metadata/ownerReferences/0/uid', value: owner }
-    if (await client.changeIf(path, secretName(spec), [ownership.condition, isTied], [])) return
-    if (!(await client.changeIf(path, secretName(spec), [ownership.condition], []))) throw ownership.foreign('secret', secretName(spec))
-    await client.remove(path, secretName(spec))
-    if (!(await client.create(path, wanted))) throw new ApiRefusal(409, 'Conflict', 'the Secret of an earlier try is still there')
+    // One that is there is of an earlier try: we need no right to read or to change any.
+    await client.create(PATHS.secrets(settings.namespace), secret(spec, settings, credential, owner))
   }
 
   // False when another one of the same name is there by now.
@@ -139,7 +132,8 @@ export class AgentObjects {
     }
   }
 
-  // The chart brings these files. Where nobody did (a developer's cluster) they are ours; what somebody else owns stays.
+  // The chart brings these files. Where nobody did (a developer's cluster) they are ours; what somebody else owns, or does not
+  // let us touch, stays.
   private files(): Promise<void> {
     this.shared ??= this.applyFiles().catch((error: unknown) => {
       this.shared = undefined
@@ -153,7 +147,7 @@ export class AgentObjects {
     try {
       await client.apply(PATHS.configMaps(settings.namespace), agentFiles(embeddedFiles, settings.namespace), { force: false })
     } catch (error) {
-      if (!(error instanceof ApiRefusal && error.status === 409)) throw error
+      if (!(error instanceof ApiRefusal && (error.status === 409 || error.status === 403))) throw error
     }
   }
 }

@@ -23,7 +23,7 @@ interface Meta {
 }
 
 /** Kinds of objects by the words that users know them by. */
-export type Kind = 'sandbox' | 'volume' | 'service' | 'secret'
+export type Kind = 'sandbox' | 'volume' | 'service'
 
 /** Tells our objects from those of others that share the namespace. */
 export class Ownership {
@@ -48,8 +48,8 @@ export class Ownership {
     return { path: `/metadata/labels/${pointer(INSTALLATION_LABEL)}`, value: this.deps.settings.installation }
   }
 
-  /** The refusal to touch an object of somebody else. */
-  foreign(kind: Kind, name: string, object?: ApiObject): AppError {
+  // The refusal to touch an object of somebody else.
+  private foreign(kind: Kind, name: string, object: ApiObject): AppError {
     const { namespace, installation } = this.deps.settings
     const mark = metaOf(object).labels?.[INSTALLATION_LABEL]
     const raw = `${kind} ${namespace}/${name} ${mark ? `has the label ${INSTALLATION_LABEL}=${mark}` : `has no label ${INSTALLATION_LABEL} of ours`}; this installation is ${installation}`
@@ -82,8 +82,8 @@ export function ownedOf(object: ApiObject): Owned {
   return { uid, resourceVersion, labels, generation: Number(annotations?.[GENERATION] ?? 0), isGoing: deletionTimestamp !== undefined }
 }
 
-function metaOf(object: ApiObject | undefined): Meta {
-  return (object?.metadata ?? {}) as Meta
+function metaOf(object: ApiObject): Meta {
+  return object.metadata as Meta
 }
 
 function pointer(name: string): string {

@@ -49,7 +49,7 @@ export function secret(spec: SandboxSpec, { namespace, installation }: Place, cr
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: secretName(spec), namespace, labels: labelsOf(spec, installation), ownerReferences: [ownedBy(spec, owner)] },
+    metadata: { name: secretName(spec, owner), namespace, labels: labelsOf(spec, installation), ownerReferences: [ownedBy(spec, owner)] },
     type: 'Opaque',
     immutable: true,
     data: {

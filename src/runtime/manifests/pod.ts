@@ -1,7 +1,7 @@
 // The pod of a sandbox: two containers with as few rights as they can do with. Pure.
 import type { V1Container, V1EnvVar, V1PodSpec, V1ResourceRequirements, V1SecurityContext, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import { bytesOf, coresOf } from '../../lib/quantities.ts'
-import { AGENT_CONTAINER, SIDECAR_CONTAINER, secretName, TERMINAL_PORT } from '../names.ts'
+import { AGENT_CONTAINER, SIDECAR_CONTAINER, TERMINAL_PORT } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { cliVariables, FILES_NAME, VARIABLE_PREFIX } from './objects.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -25,8 +25,8 @@ const SIDECAR_RESOURCES = { requests: { cpu: '20m', memory: '48Mi', 'ephemeral-s
 
 const CONTAINER_SECURITY: V1SecurityContext = { allowPrivilegeEscalation: false, privileged: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
 
-/** Spec of the pod, for the StatefulSet's template. */
-export function podSpec(spec: SandboxSpec, settings: ClusterSettings): V1PodSpec {
+/** Spec of the pod, for the StatefulSet's template; `keys` is the name of its Secret. */
+export function podSpec(spec: SandboxSpec, settings: ClusterSettings, keys: string): V1PodSpec {
   return {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
@@ -46,12 +46,12 @@ export function podSpec(spec: SandboxSpec, settings: ClusterSettings): V1PodSpec
       { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' },
       { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: LOST_NODE_S },
     ],
-    containers: [agentContainer(spec, settings), sidecarContainer(spec, settings)],
-    volumes: volumes(spec, settings),
+    containers: [agentContainer(spec, settings, keys), sidecarContainer(spec, settings)],
+    volumes: volumes(settings, keys),
   }
 }
 
-function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSettings): V1Container {
+function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSettings, keys: string): V1Container {
   const probe = { tcpSocket: { port: 'terminal' }, timeoutSeconds: 2 }
   return {
     name: AGENT_CONTAINER,
@@ -60,7 +60,7 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
     command: ['/bin/sh', `${FILES}/entrypoint.sh`],
     workingDir: '/workspace',
     // For the entrypoint; Kubernetes itself has no such limit for a pod.
-    env: [...variables(spec), { name: 'SAC_PIDS_LIMIT', value: String(spec.resources.pidsLimit) }],
+    env: [...variables(spec, keys), { name: 'SAC_PIDS_LIMIT', value: String(spec.resources.pidsLimit) }],
     ports: [{ name: 'terminal', containerPort: TERMINAL_PORT, protocol: 'TCP' }],
     resources: agentResources(spec),
     securityContext: CONTAINER_SECURITY,
@@ -108,8 +108,8 @@ function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPoli
 }
 
 /** Values stay in the Secret: whoever may read the pod's spec sees names only. */
-function variables(spec: SandboxSpec): V1EnvVar[] {
-  return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: secretName(spec), key: `${VARIABLE_PREFIX}${name}` } } }))
+function variables(spec: SandboxSpec, keys: string): V1EnvVar[] {
+  return Object.keys(cliVariables(spec)).map((name) => ({ name, valueFrom: { secretKeyRef: { name: keys, key: `${VARIABLE_PREFIX}${name}` } } }))
 }
 
 // The scheduler takes no pod that asks for more than its limit.
@@ -140,15 +140,14 @@ function scratch(...names: string[]): V1VolumeMount[] {
   return names.map((name) => ({ name, mountPath: SCRATCH[name]?.mountPath ?? `/${name}` }))
 }
 
-function volumes(spec: SandboxSpec, { volume }: ClusterSettings): V1Volume[] {
-  const name = secretName(spec)
+function volumes({ volume }: ClusterSettings, keys: string): V1Volume[] {
   return [
     // A claim comes from the StatefulSet's template instead.
     ...(volume.kind === 'emptydir' ? [{ name: 'data', emptyDir: { sizeLimit: '10Gi' } }] : []),
     { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     { name: 'files', configMap: { name: FILES_NAME, defaultMode: PROGRAM } },
-    { name: 'start', secret: { secretName: name, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },
-    { name: 'token', secret: { secretName: name, defaultMode: OWNER_ONLY, items: [{ key: 'token', path: 'token' }] } },
+    { name: 'start', secret: { secretName: keys, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },
+    { name: 'token', secret: { secretName: keys, defaultMode: OWNER_ONLY, items: [{ key: 'token', path: 'token' }] } },
     ...Object.entries(SCRATCH).map(([name, { sizeLimit }]) => ({ name, emptyDir: { sizeLimit } })),
     { name: 'sidecar-tmp', emptyDir: { sizeLimit: '32Mi' } },
   ]

@@ -1,12 +1,12 @@
 // The StatefulSet of a sandbox: one pod or none, and a volume that outlives both. Pure.
 import type { V1PersistentVolumeClaim, V1StatefulSet } from '@kubernetes/client-node'
-import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, selectorOf } from '../names.ts'
+import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, secretName, selectorOf } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { podSpec } from './pod.ts'
 import { type ClusterSettings, chosen } from './settings.ts'
 
-/** A StatefulSet that runs the sandbox of `spec`; `credentialKey` names the key of its terminal's credential. */
-export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, credentialKey: string): V1StatefulSet {
+/** A StatefulSet that runs the sandbox of `spec`; `credentialKey` names the key of its terminal's credential, `owner` is its own uid. */
+export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, credentialKey: string, owner: string): V1StatefulSet {
   const settings = chosen(operator, spec.choices)
   const annotations = { [GENERATION]: String(spec.generation), [CREDENTIAL_KEY]: credentialKey }
   return {
@@ -22,7 +22,7 @@ export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, creden
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       template: {
         metadata: { labels: { ...labelsOf(spec, settings.installation), [EGRESS_LABEL]: settings.egress }, annotations },
-        spec: podSpec(spec, settings),
+        spec: podSpec(spec, settings, secretName(spec, owner)),
       },
       ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(labelsOf(spec, settings.installation), settings.volume)] } : {}),
     },
