@@ -15,7 +15,7 @@ const WRITE_EVERY_MS = 250
 export class StartRecord {
   steps: SessionRow['steps'] = []
   /** What the row must still be at for this start to change it. */
-  readonly mark: StartMark
+  readonly mark: StartMark & { generation: number }
   private writing: Promise<unknown>
   private timer: ReturnType<typeof setTimeout> | undefined
   private waits: { reason?: string; evidence?: string } = {}
@@ -26,7 +26,8 @@ export class StartRecord {
     private readonly agent: Agent,
     private readonly session: SessionRow,
   ) {
-    this.mark = { id: session.id, startedAt: session.startedAt }
+    // Until it has a generation of its own it is refused as soon as anybody else begins one.
+    this.mark = { id: session.id, startedAt: session.startedAt, generation: agent.generation }
     this.writing = this.kept(deps.starts.begin(session, session.reason))
   }
 
@@ -35,11 +36,6 @@ export class StartRecord {
     this.mark.generation = generation
     this.secrets = [sandboxToken]
     this.tell({ generation })
-  }
-
-  /** The generation that runs already and is waited for. */
-  mends(generation: number): void {
-    this.mark.generation = generation
   }
 
   note(news: StartProgress): void {

@@ -124,8 +124,7 @@ export class SandboxStarter {
     if (!(await sessions.change(mark, ['creating'], { steps }))) return
     await record.failed(reason, error)
     if (await this.deps.recovers(agent, session, reason)) return
-    const isOurs = await sessions.change(mark, ['creating'], { status: 'failed', reason })
-    if (!isOurs || mark.generation === undefined) return
+    if (!(await sessions.change(mark, ['creating'], { status: 'failed', reason }))) return
     await runtime
       .stop({ userId: agent.createdBy, agentId: agent.id, generation: mark.generation })
       .catch((cause: unknown) => logger.warn('a failed sandbox could not be ended', { agentId: agent.id, error: cause }))
@@ -157,7 +156,6 @@ export class SandboxStarter {
   }
 
   private async mend(agent: Agent, { record, signal }: Attempt): Promise<void> {
-    record.mends(agent.generation)
     await this.deps.runtime.follow?.({ userId: agent.createdBy, agentId: agent.id, generation: agent.generation }, (news) => record.note(news), signal)
     await this.answered(agent, record)
   }

@@ -104,6 +104,12 @@ test('a node that reports how it ends the pod is there', async () => {
   expect(await removed()).toEqual([])
 })
 
+test('a start that waits for a pod which does not end says so, with the evidence for an admin', async () => {
+  set(2)
+  await going()
+  expect(stateOf(cache.record(KEY))).toMatchObject({ phase: 'starting', reason: expect.stringContaining('look at its node'), evidence: expect.stringMatching(/^pod pod on node/) })
+})
+
 test('no clock of another machine counts, only the time for which this process has seen it', async () => {
   set(2)
   await going('DeletionByTaintManager', { deadline: new Date(Date.now() - 86_400_000) })

@@ -22,10 +22,17 @@ export function stateOf(record: SandboxRecord): SandboxState {
   if (!set) return { ...base, phase: 'absent', reason: whyEnded(record) }
   if (set.isGoing || set.replicas === 0) return { ...base, phase: 'absent', reason: 'The sandbox is stopped.' }
   if (isUp(record)) return { ...base, phase: 'ready', startedAt: pod?.agent?.startedAt, warning: warningOf(record) }
-  const trouble = diagnose(record)
+  const trouble = diagnose(record) ?? lingering(record)
   const reason = trouble?.words ?? whyEnded(record)
   const isLost = pod?.generation === set.generation && isOfLostNode(pod)
   return { ...base, phase: trouble?.final ? 'failed' : 'starting', reason, ...(trouble ? { evidence: trouble.raw } : {}), ...(isLost ? { isLost } : {}) }
+}
+
+// Nobody but its node can tell that a pod has ended.
+function lingering({ set, pod }: SandboxRecord): Diagnosis | undefined {
+  if (!pod?.deadline || pod.generation === set?.generation) return undefined
+  const words = 'The sandbox before this one has not ended yet. If it stays so, ask an admin to look at its node.'
+  return { words, raw: `pod ${pod.uid} on node ${pod.node ?? '?'} should have ended at ${pod.deadline.toISOString()}`, final: false }
 }
 
 /** How far a start is, and what holds it up. Events up to `since` belong to earlier starts: what they tell may be mended. */
