@@ -2,6 +2,7 @@
 import type postgres from 'postgres'
 import { connect } from '../db/client.ts'
 import type { Logger } from '../lib/logger.ts'
+import { raced } from '../lib/raced.ts'
 
 const CHECK_EVERY_MS = 2000
 /** A database that says nothing for so long may have given the lock to somebody else. */
@@ -46,7 +47,7 @@ export class Lease {
     try {
       // One connection without retry: if it breaks, the lock is gone and the next check starts from scratch.
       this.connection ??= connect(this.url, { max: 1, idle_timeout: 0, max_lifetime: null, connect_timeout: 3, onnotice() {}, onclose: () => this.lost() })
-      this.hold(await within(ANSWER_MS, this.ask(this.connection)))
+      this.hold(await raced(this.ask(this.connection), AbortSignal.timeout(ANSWER_MS)))
     } catch (error) {
       this.lost()
       // What does not answer must not come back with the lock later on.
@@ -76,12 +77,4 @@ export class Lease {
     this.held = held
     if (before && !held) for (const listener of this.listeners) listener()
   }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), ms)
-  })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

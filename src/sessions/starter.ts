@@ -2,7 +2,6 @@
 import type { Agent, Agents } from '../agents/agents.ts'
 import { AppError } from '../lib/errors.ts'
 import type { Logger } from '../lib/logger.ts'
-import { pause } from '../lib/pause.ts'
 import { raced } from '../lib/raced.ts'
 import type { Tasks } from '../lib/tasks.ts'
 import { type Runtime, SandboxLost, type SandboxSpec, type SandboxState, Superseded } from '../runtime/runtime.ts'
@@ -82,9 +81,7 @@ export class SandboxStarter {
     if (!present) return
     present.abort.abort()
     this.running.delete(agentId)
-    const waiting = new AbortController()
-    await Promise.race([present.work.catch(() => {}), pause(CANCEL_WAIT_MS, waiting.signal)])
-    waiting.abort()
+    await raced(present.work, AbortSignal.timeout(CANCEL_WAIT_MS)).catch(() => {})
   }
 
   /** Ends all starts of this process: another replica goes on with them. Their rows stay as they are. */

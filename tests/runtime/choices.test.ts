@@ -38,7 +38,7 @@ test('a start takes the chosen image; its volume grows with the setting, never s
     await runtime.start({ ...KEY, generation: ++generation, choices, ...more }, () => {}, AbortSignal.timeout(10_000))
   }
   const claim = () => api.get(CLAIMS, CLAIM) as (Thing & { spec: { resources: { requests: { storage: string } } } }) | undefined
-  const image = () => (api.get(SETS, 'claude-code-1-7')?.spec as { template: { spec: { containers: { image: string }[] } } }).template.spec.containers[0]?.image
+  const image = () => (api.get(SETS, 'claude-code-1-7')?.spec as { template: { spec: { containers: { image: string }[] } } } | undefined)?.template.spec.containers[0]?.image
   await start({ image: 'agent:2', storageSize: '2Gi' })
   expect([image(), claim()?.spec.resources.requests.storage]).toEqual(['agent:2', '2Gi'])
   const uid = claim()?.metadata.uid
