@@ -29,7 +29,9 @@ export function smallDisk(size: string, at?: string): SmallDisk | undefined {
       const { bavail, bsize } = statfsSync(folder)
       const file = openSync(filler, 'a')
       for (let missing = bavail * bsize - left; missing > 0; ) {
-        const written = writeSync(file, new Uint8Array(Math.min(missing, 1024 ** 2)))
+        const written = writeOrNone(file, new Uint8Array(Math.min(missing, 1024 ** 2)))
+        // Somebody else took the last of it.
+        if (written === 0) break
         filled += written
         missing -= written
       }
@@ -44,5 +46,14 @@ export function smallDisk(size: string, at?: string): SmallDisk | undefined {
       Bun.spawnSync(['umount', '-l', folder])
       if (!at) rmdirSync(folder)
     },
+  }
+}
+
+function writeOrNone(file: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(file, bytes)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return 0
+    throw error
   }
 }
