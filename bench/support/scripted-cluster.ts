@@ -1,8 +1,9 @@
-// An API server on loopback with as many agents as it is asked for, each as large as a real one. `GET /fill?count=N` makes
-// them and tells watchers, `GET /calls` says how often it was asked for anything.
+// An API server on loopback with as many agents as it is asked for, each as large as a real one. `GET /fill?user=U&from=M&count=N`
+// makes them and tells watchers, `GET /calls` says how often it was asked for anything.
 
 import { PATHS } from '../../src/runtime/kubernetes/client.ts'
 import { statefulSet } from '../../src/runtime/manifests/stateful-set.ts'
+import { objectName } from '../../src/runtime/names.ts'
 import { ScriptedApi } from '../../tests/runtime/scripted-api.ts'
 
 export const NAMESPACE = 'agents'
@@ -16,18 +17,19 @@ if (import.meta.main) {
     hostname: '127.0.0.1',
     fetch(request) {
       const url = new URL(request.url)
-      if (url.pathname === '/calls') return Response.json({ lists: api.lists.length, watches: api.watchedFrom.length })
-      for (let agentId = 1; agentId <= Number(url.searchParams.get('count')); agentId++) fill(api, agentId)
+      if (url.pathname === '/calls') return Response.json({ lists: api.lists.length, watches: api.watchedFrom.length, single: api.singles.length })
+      const asked = (name: string) => Number(url.searchParams.get(name))
+      for (let at = 0; at < asked('count'); at++) fill(api, { userId: asked('user'), agentId: asked('from') + at })
       return new Response('ok')
     },
   })
   process.stdout.write(`${JSON.stringify({ api: (api.access as { server: string }).server, control: control.url.href })}\n`)
 }
 
-function fill(api: ScriptedApi, agentId: number): void {
+function fill(api: ScriptedApi, key: { userId: number; agentId: number }): void {
+  const { agentId } = key
   const spec = {
-    userId: 1,
-    agentId,
+    ...key,
     generation: 1,
     environment: {},
     resources: { cpuLimit: 2, memoryLimitBytes: 2 ** 32, pidsLimit: 512 },
@@ -48,7 +50,7 @@ function fill(api: ScriptedApi, agentId: number): void {
   }
   const set = statefulSet(spec, settings, 'key', `set-${agentId}`)
   const { template } = set.spec ?? {}
-  const name = `claude-code-1-${agentId}`
+  const name = objectName(key)
   api.put(PATHS.statefulSets(NAMESPACE), { ...set, metadata: { ...set.metadata, name, uid: `set-${agentId}`, managedFields: MANAGED_FIELDS } })
   const containerStatuses = ['claude-code', 'output-watcher'].map((container) => ({
     name: container,
@@ -64,4 +66,6 @@ function fill(api: ScriptedApi, agentId: number): void {
     spec: template?.spec,
     status: { phase: 'Running', podIP: `10.1.${agentId >> 8}.${agentId & 255}`, conditions, containerStatuses },
   })
+  const usage = { cpu: '1250m', memory: '2Gi' }
+  api.put(PATHS.podMetrics(NAMESPACE), { metadata: { name: `${name}-0`, labels: template?.metadata?.labels }, containers: [{ name: 'claude-code', usage }] })
 }

@@ -47,12 +47,12 @@ export interface Workbench {
 /** Marks of a workbench as it is drawn; with `list` those of the agents beside it too. Goes into the address of its stream. */
 export async function marksOf({ card, stage, output, trouble }: Workbench, list?: AgentList): Promise<string> {
   const shown = Shown.of({
-    ...(list && (await drawnList(list))),
     ...(await drawnBar(card, stage)),
     ...(await drawnOutput(output)),
     'output-trouble': await OutputTrouble({ trouble }),
   })
   shown.becomes('stage', stageMark(stage))
+  if (list) shown.becomes('agents', listMark(list))
   return shown.toString()
 }
 
@@ -100,7 +100,8 @@ export class LivePage {
     const { lists, sessions, agents, outputs } = this.deps
     try {
       const list = await lists.of(this.user, this.agentId)
-      const parts = this.differing(await drawnList(list), 'outerMorph')
+      // Five hundred rows are drawn when one of them differs, and not to find that out.
+      const parts = this.shown.becomes('agents', listMark(list)) ? await drawnList(list) : []
       const card = list.cards.find((item) => item.id === this.agentId)
       if (card && this.agentId !== undefined) {
         const agent = await agents.owned(this.user, this.agentId)
@@ -155,8 +156,8 @@ export class LivePage {
     this.outputPauseMs = Math.min(MAX_BATCH_MS, Math.max(BATCH_MS, PAUSE_PER_COST * (performance.now() - began)))
   }
 
-  private differing(parts: Record<string, string>, swap = 'innerMorph'): string[] {
-    return Object.entries(parts).flatMap(([part, html]) => (this.shown.differs(part, html) ? [partial(part, swap, html)] : []))
+  private differing(parts: Record<string, string>): string[] {
+    return Object.entries(parts).flatMap(([part, html]) => (this.shown.differs(part, html) ? [partial(part, 'innerMorph', html)] : []))
   }
 
   // The id says what the page shows now: a page that comes back with it hears only of what is different then.
@@ -165,8 +166,14 @@ export class LivePage {
   }
 }
 
-async function drawnList(list: AgentList) {
-  return { 'agents-side': await AgentListView({ list, place: 'side' }), 'agents-menu': await AgentListView({ list, place: 'menu' }) }
+function listMark(list: AgentList): string {
+  return Bun.hash(JSON.stringify(list)).toString(36)
+}
+
+// It is there twice: beside the page, and in the menu of phones.
+async function drawnList(list: AgentList): Promise<string[]> {
+  const places = ['side', 'menu'] as const
+  return Promise.all(places.map(async (place) => partial(`agents-${place}`, 'outerMorph', await AgentListView({ list, place }))))
 }
 
 async function drawnBar(card: AgentCard, stage: Stage) {

@@ -31,6 +31,8 @@ class Refused extends Error {
 export class ScriptedApi {
   readonly lists: string[] = []
   readonly watchedFrom: string[] = []
+  /** Single objects that were read. */
+  readonly singles: string[] = []
   /** What was removed: path and the body of the request. */
   readonly removed: { path: string; body: unknown }[] = []
   /** Answer of the next requests instead of the usual one. */
@@ -124,7 +126,10 @@ export class ScriptedApi {
     const { pathname, searchParams } = new URL(request.url)
     if (request.method !== 'GET') return this.write(request, pathname)
     // Below a collection there are objects; those of the whole cluster are the only ones that lie elsewhere.
-    if (/\/namespaces\/[^/]+\/[^/]+\/[^/]+$|\/(namespaces|storageclasses|runtimeclasses)\/[^/]+$/.test(pathname)) return this.single(pathname)
+    if (/\/namespaces\/[^/]+\/[^/]+\/[^/]+$|\/(namespaces|storageclasses|runtimeclasses)\/[^/]+$/.test(pathname)) {
+      this.singles.push(pathname)
+      return this.single(pathname)
+    }
     const kind = searchParams.get('watch') === 'true' ? 'watch' : 'list'
     const refusal = this.refusals.findIndex(({ when }) => when === kind)
     if (refusal >= 0) {
