@@ -101,7 +101,7 @@ test('the server’s account may do what it needs among the agents, and nothing 
     ['create', 'statefulsets.apps'],
     ['delete', 'persistentvolumeclaims'],
     ['watch', 'pods'],
-    ['patch', 'secrets'],
+    ['create', 'secrets'],
     ['list', 'pods.metrics.k8s.io'],
   ] as const) {
     expect({ verb, resource, may: await may(verb, resource, AGENTS) }).toEqual({ verb, resource, may: 'yes' })
@@ -113,6 +113,9 @@ test('the server’s account may do what it needs among the agents, and nothing 
     ['create', 'pods/portforward'],
     ['get', 'secrets'],
     ['list', 'secrets'],
+    ['patch', 'secrets'],
+    ['update', 'secrets'],
+    ['patch', 'configmaps'],
     ['create', 'pods'],
     ['create', 'rolebindings.rbac.authorization.k8s.io'],
     ['patch', 'networkpolicies.networking.k8s.io'],

@@ -161,8 +161,7 @@ test('the server’s rights are these, all of them among the agents', async () =
   expect(rights(roles[0])).toEqual([
     'statefulsets get,list,watch,create,patch,delete',
     'services get,create,patch,delete',
-    'secrets create,patch,delete',
-    'configmaps sac-agent-files patch',
+    'secrets create,delete',
     'persistentvolumeclaims get,list,patch,delete',
     'pods list,watch,delete',
     'events list,watch',
