@@ -101,6 +101,15 @@ test('an answer that the pod has lost is not dialled: it is asked again until na
   expect(await url).toBe('ws://10.0.0.8:7681/ws')
 })
 
+test('an answer that a cache holds for long delays nobody: the API says where the pod is at this moment', async () => {
+  const cluster = new Cluster()
+  for (const name of [POD, SERVICE]) cluster.names.set(name, ['10.0.0.7'])
+  await cluster.run('10.0.0.8')
+  expect(cluster.api.singles).toEqual([])
+  expect(await cluster.url()).toBe('ws://10.0.0.8:7681/ws')
+  expect(cluster.api.singles.length).toBe(1)
+})
+
 test('where a cache holds the pod’s name for unknown, the name of its Service leads to it; of its addresses the pod’s own counts', async () => {
   const cluster = new Cluster()
   cluster.names.set(SERVICE, ['10.0.0.7', '10.0.0.9'])

@@ -2,7 +2,7 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
-import { claimName, objectName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import { claimName, objectName, podName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
 import type { ClusterClasses, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
@@ -74,7 +74,7 @@ export class KubernetesRuntime implements Runtime {
     this.volumes = new ReleasedVolumes({ client: this.client, settings, ownership, graceMs, inUse, logger })
     this.starts = new SandboxStarts({ client: this.client, cache: this.cache, objects: this.objects, volumes: this.volumes, settings, logger })
     this.forwards = new PortForwards(deps)
-    this.addresses = new PodAddresses({ namespace, clusterDomain: options.clusterDomain, resolve: options.resolve })
+    this.addresses = new PodAddresses({ namespace, clusterDomain: options.clusterDomain, resolve: options.resolve, hasAddress: (key, ip) => this.hasAddress(key, ip) })
     const lost = new LostPods({ ...deps, cache: this.cache })
     this.cache.onChange((key) => this.tell(key))
     this.clocks = [setInterval(() => void lost.free(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
@@ -160,6 +160,11 @@ export class KubernetesRuntime implements Runtime {
       return ip === undefined ? undefined : { ip, isLive: this.cache.staleMs === 0 }
     })
     return { kind: 'ttyd', url: `ws://${host}:${TERMINAL_PORT}/ws`, credential }
+  }
+
+  private async hasAddress(key: SandboxKey, ip: string): Promise<boolean> {
+    const { status } = await this.client.get<{ status?: { podIP?: string; phase?: string } }>(`${PATHS.pods(this.options.settings.namespace)}/${podName(key)}`)
+    return status?.phase === 'Running' && status.podIP === ip
   }
 
   async classes(): Promise<ClusterClasses> {
