@@ -79,7 +79,7 @@ test('agents are chosen in the list, get another image, and the page follows; on
   const change = async (image: string, chosen: number[]) => {
     await page.goto(`${app.portal.url}/admin/agents`)
     for (const id of chosen) await page.check(`input[name=ids][value="${id}"]`)
-    await Promise.all([page.waitForURL(/\/admin\/rollouts\/new/), page.click('button:has-text("Change image")')])
+    await page.click('button:has-text("Change image")')
     await page.waitForSelector('#agents')
     expect(await page.inputValue('#agents')).toBe('chosen')
     expect(await page.locator('input[name=ids]').count()).toBe(chosen.length)
