@@ -96,10 +96,10 @@ const COLUMNS: { word: string; sort?: FleetSort; class?: string }[] = [
   { word: 'Agent', sort: 'name' },
   { word: 'State', sort: 'state' },
   { word: 'Owner', sort: 'owner' },
-  { word: 'Image', class: 'hide-m' },
+  { word: 'Image', class: 'hide-l' },
   { word: 'CPU' },
   { word: 'Memory' },
-  { word: 'Restarts', class: 'num' },
+  { word: 'Restarts', class: 'num hide-l' },
   { word: 'Last active', sort: 'active', class: 'num' },
 ]
 
@@ -181,7 +181,7 @@ function Row({ row }: { row: FleetRow }) {
           </span>
         </span>
       </td>
-      <td class={['hide-m', !row.image && 'blank']} data-label="Image">
+      <td class={['hide-l', !row.image && 'blank']} data-label="Image">
         {row.image ? (
           <span class="mono small truncate image" title={quoted(row.image)} safe>
             {row.image.replace(/^.*\//, '')}
@@ -196,7 +196,7 @@ function Row({ row }: { row: FleetRow }) {
       <td class={[!row.usage && 'blank']} data-label="Memory">
         {row.usage ? <UsageMeter label="Memory" percent={row.usage.memoryPercent} /> : <span class="muted">–</span>}
       </td>
-      <td class="num" data-label="Restarts" safe>
+      <td class="num hide-l" data-label="Restarts" safe>
         {String(row.restarts)}
       </td>
       <td class="num muted nowrap" data-label="Last active">
