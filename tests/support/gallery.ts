@@ -26,6 +26,9 @@ export interface GallerySocket {
   closed?: number
 }
 
+/** Streams of pages that stay true while they are open; nothing happens on them here unless a test says so. */
+const EVENT_STREAMS = ['/events', '/admin/events', '/admin/rollouts/live']
+
 /** What the gallery does; change it while pages look. */
 export class Gallery {
   readonly sockets: GallerySocket[] = []
@@ -103,7 +106,7 @@ export class Gallery {
         ? undefined
         : new Response(null, { status: 400 })
     }
-    if (pathname === '/events') return this.events()
+    if (EVENT_STREAMS.includes(pathname)) return this.events()
     if (pathname.endsWith('/output/preview')) return html(await preview(searchParams.get('path') ?? ''))
     if (pathname.endsWith('/output')) return html(await this.level(searchParams))
     return this.page(request, pathname)

@@ -46,7 +46,7 @@ export function RolloutView({ rollout, agents }: RolloutPageModel) {
     <>
       <Head rollout={rollout} />
       {rollout.status === 'stopped' ? <Callout tone="bad" title="Stopped" text={rollout.reason} /> : ''}
-      <div class="table-wrap grow">
+      <div class="table-wrap grow" role="region" aria-label="Agents of this change" tabindex={0}>
         <table class="table stacks">
           <thead>
             <tr>
