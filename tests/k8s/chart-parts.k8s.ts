@@ -163,7 +163,7 @@ test('the server’s rights are these, all of them among the agents', async () =
     'services get,create,patch,delete',
     'secrets create,delete',
     'persistentvolumeclaims get,list,patch,delete',
-    'pods list,watch,delete',
+    'pods get,list,watch,delete',
     'events list,watch',
     'namespaces sac-agents get',
     'pods list',

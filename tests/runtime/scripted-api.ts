@@ -36,7 +36,7 @@ export class ScriptedApi {
   /** What was removed: path and the body of the request. */
   readonly removed: { path: string; body: unknown }[] = []
   /** Answer of the next requests instead of the usual one. */
-  readonly refusals: { status: number; reason: string; when: 'list' | 'watch' }[] = []
+  readonly refusals: { status: number; reason: string; when: 'list' | 'watch' | 'single' }[] = []
   /** Every write, in the order in which they came. */
   readonly writes: Write[] = []
   /** Called before a write is carried out; may hold it up. */
@@ -128,18 +128,21 @@ export class ScriptedApi {
     // Below a collection there are objects; those of the whole cluster are the only ones that lie elsewhere.
     if (/\/namespaces\/[^/]+\/[^/]+\/[^/]+$|\/(namespaces|storageclasses|runtimeclasses)\/[^/]+$/.test(pathname)) {
       this.singles.push(pathname)
-      return this.single(pathname)
+      return this.refused('single') ?? this.single(pathname)
     }
     const kind = searchParams.get('watch') === 'true' ? 'watch' : 'list'
-    const refusal = this.refusals.findIndex(({ when }) => when === kind)
-    if (refusal >= 0) {
-      const [{ status, reason } = { status: 500, reason: '' }] = this.refusals.splice(refusal, 1)
-      return Response.json({ kind: 'Status', code: status, reason, message: 'scripted' }, { status })
-    }
+    const refused = this.refused(kind)
+    if (refused) return refused
     const selector = searchParams.get('labelSelector') ?? ''
     if (kind === 'watch') return this.watch(request, pathname, selector, searchParams.get('resourceVersion') ?? '')
     this.lists.push(pathname)
     return this.page(pathname, selector, Number(searchParams.get('continue') ?? 0), Number(searchParams.get('limit')))
+  }
+
+  private refused(kind: 'list' | 'watch' | 'single'): Response | undefined {
+    const at = this.refusals.findIndex(({ when }) => when === kind)
+    const [found] = at < 0 ? [] : this.refusals.splice(at, 1)
+    return found && refusal(new Refused(found.status, found.reason, 'scripted'))
   }
 
   private page(path: string, selector: string, from: number, limit: number): Response {

@@ -1,6 +1,6 @@
 // Where a terminal is dialled in a cluster: by the stable name, never at an address that the name has lost.
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { silentLogger } from '../../src/lib/logger.ts'
+import { type Logger, silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
 import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { PATHS } from '../../src/runtime/kubernetes/client.ts'
@@ -26,6 +26,8 @@ class Cluster {
   readonly asked: string[] = []
   readonly names = new Map<string, string[]>()
   readonly runtime: KubernetesRuntime
+  /** What was logged as a warning. */
+  readonly warnings: string[] = []
 
   constructor() {
     const resolve = async (host: string) => {
@@ -51,7 +53,7 @@ class Cluster {
       resolve,
       volumeGraceMs: 0,
       secretKeys: SECRET_KEYS,
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (message: string) => void this.warnings.push(message) } as Logger,
     })
     disposing.push(
       () => this.api[Symbol.dispose](),
@@ -108,6 +110,16 @@ test('an answer that a cache holds for long delays nobody: the API says where th
   expect(cluster.api.singles).toEqual([])
   expect(await cluster.url()).toBe('ws://10.0.0.8:7681/ws')
   expect(cluster.api.singles.length).toBe(1)
+})
+
+test('a Role that does not let the server look is named in the log, once', async () => {
+  const cluster = new Cluster()
+  for (const name of [POD, SERVICE]) cluster.names.set(name, ['10.0.0.7'])
+  await cluster.run('10.0.0.8')
+  cluster.api.refusals.push(...Array.from({ length: 99 }, () => ({ status: 403, reason: 'Forbidden', when: 'single' as const })))
+  await expect(cluster.url()).rejects.toThrow('DNS does not know')
+  expect(cluster.api.singles.length).toBeGreaterThan(1)
+  expect(cluster.warnings.filter((words) => words.includes('get'))).toEqual([expect.stringContaining('pods')])
 })
 
 test('where a cache holds the pod’s name for unknown, the name of its Service leads to it; of its addresses the pod’s own counts', async () => {

@@ -6,7 +6,7 @@ import { claimName, objectName, podName, type SandboxKey, TERMINAL_PORT } from '
 import type { ClusterClasses, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
-import { KubeClient, PATHS } from './client.ts'
+import { ApiRefusal, KubeClient, PATHS } from './client.ts'
 import { TerminalCredentials } from './credentials.ts'
 import { LostPods } from './lost-pods.ts'
 import { AgentObjects } from './objects-of-agent.ts'
@@ -56,6 +56,8 @@ export class KubernetesRuntime implements Runtime {
   private readonly addresses: PodAddresses
   private readonly listeners = new Set<(state: SandboxState) => void>()
   private readonly told = new Map<string, string>()
+  /** Whether the cluster has refused to say where a pod is. */
+  private mayNotLook = false
   private readonly clocks: ReturnType<typeof setInterval>[]
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
@@ -163,8 +165,16 @@ export class KubernetesRuntime implements Runtime {
   }
 
   private async hasAddress(key: SandboxKey, ip: string): Promise<boolean> {
-    const { status } = await this.client.get<{ status?: { podIP?: string; phase?: string } }>(`${PATHS.pods(this.options.settings.namespace)}/${podName(key)}`)
-    return status?.phase === 'Running' && status.podIP === ip
+    try {
+      const { status } = await this.client.get<{ status?: { podIP?: string; phase?: string } }>(`${PATHS.pods(this.options.settings.namespace)}/${podName(key)}`)
+      return status?.phase === 'Running' && status.podIP === ip
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 403 && !this.mayNotLook) {
+        this.mayNotLook = true
+        this.options.logger.warn('the portal may not get pods: after an agent has moved, its terminal waits for the DNS. Give its Role the verb get on pods, as the chart does', { error })
+      }
+      throw error
+    }
   }
 
   async classes(): Promise<ClusterClasses> {
