@@ -123,9 +123,30 @@ describe('two installations in one namespace', () => {
       api.put(path, { metadata: { name, uid: 'foreign', labels }, spec: { replicas: 1, template: { spec: { containers: [] }, metadata: { labels, annotations: {} } } } })
       const failure = (await start(runtimeOf(api), 1).catch((error: unknown) => error)) as Error
       expect(failure.message).toContain(`has a ${kind} called ${name}`)
+      expect(failure.message).not.toContain('remove')
       expect(String(failure.cause)).toContain(OURS)
       expect(api.get(path, name)?.metadata).toMatchObject({ uid: 'foreign', labels })
     }
+  })
+
+  test.each([
+    ['statefulset', SETS, NAME],
+    ['service', SERVICES, NAME],
+    ['pvc', CLAIMS, CLAIM],
+  ])('a %s without a mark may be an agent’s own, of an earlier version: the evidence says how to mark it, and then it is used', async (kind, path, name) => {
+    const api = cluster()
+    const object = (labels: Record<string, string>) => ({
+      metadata: { name, uid: 'of-before', labels },
+      spec: { replicas: 0, template: { spec: { containers: [] }, metadata: { labels, annotations: {} } } },
+    })
+    api.put(path, object({}))
+    const runtime = runtimeOf(api)
+    const failure = (await start(runtime, 1).catch((error: unknown) => error)) as Error
+    expect(failure.message).toContain('Nothing of it was changed')
+    expect(String(failure.cause)).toContain(`kubectl label ${kind} -n ${NAMESPACE} ${name} sac.dev/installation=${OURS}`)
+    api.put(path, object({ 'sac.dev/installation': OURS }))
+    await start(runtime, 1)
+    expect(await runtime.state(KEY)).toMatchObject({ phase: 'ready' })
   })
 
   test('both start at once: one has the sandbox whole, the other is refused', async () => {

@@ -25,6 +25,9 @@ interface Meta {
 /** Kinds of objects by the words that users know them by. */
 export type Kind = 'sandbox' | 'volume' | 'service'
 
+/** The same, as kubectl names them. */
+const RESOURCES: Record<Kind, string> = { sandbox: 'statefulset', volume: 'pvc', service: 'service' }
+
 /** Tells our objects from those of others that share the namespace. */
 export class Ownership {
   constructor(private readonly deps: { client: KubeClient; settings: Pick<ClusterSettings, 'namespace' | 'installation'> }) {}
@@ -52,8 +55,17 @@ export class Ownership {
   private foreign(kind: Kind, name: string, object: ApiObject): AppError {
     const { namespace, installation } = this.deps.settings
     const mark = metaOf(object).labels?.[INSTALLATION_LABEL]
-    const raw = `${kind} ${namespace}/${name} ${mark ? `has the label ${INSTALLATION_LABEL}=${mark}` : `has no label ${INSTALLATION_LABEL} of ours`}; this installation is ${installation}`
-    const words = `Another installation uses this name in the namespace ${namespace}: it has a ${kind} called ${name}. Ask an admin to give this portal a namespace of its own, or to remove what is left of the other one.`
+    const there = `${kind} ${namespace}/${name}`
+    // It may hold files: nobody is told to remove it.
+    const [words, raw] = mark
+      ? [
+          `Another installation uses this name in the namespace ${namespace}: it has a ${kind} called ${name}. Ask an admin to give this portal a namespace of its own.`,
+          `${there} has the label ${INSTALLATION_LABEL}=${mark}; this installation is ${installation}`,
+        ]
+      : [
+          `The namespace ${namespace} has a ${kind} called ${name} without the mark of any installation. Nothing of it was changed. Ask an admin whose it is: if it is this agent’s, of an earlier version, one label makes it usable again.`,
+          `${there} has no label ${INSTALLATION_LABEL}. If it is this portal’s: kubectl label ${RESOURCES[kind]} -n ${namespace} ${name} ${INSTALLATION_LABEL}=${installation}`,
+        ]
     return new AppError('unavailable', 'foreign_object', words, { cause: new Error(raw) })
   }
 
