@@ -144,6 +144,7 @@ function specOf(agentId: number, generation = 1): SandboxSpec {
     userId: 1,
     agentId,
     generation,
+    birth: null,
     environment: { ANTHROPIC_AUTH_TOKEN: 'not a key', ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
     resources: { cpuLimit: 2, memoryLimitBytes: 2 * 1024 ** 3, pidsLimit: 512 },
     claudeMd: '',

@@ -31,6 +31,7 @@ function fill(api: ScriptedApi, key: { userId: number; agentId: number }): void 
   const spec = {
     ...key,
     generation: 1,
+    birth: null,
     environment: {},
     resources: { cpuLimit: 2, memoryLimitBytes: 2 ** 32, pidsLimit: 512 },
     claudeMd: '',

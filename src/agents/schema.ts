@@ -1,5 +1,6 @@
 // Tables of agents and of the tokens that their sandboxes hold.
-import { bigint, bigserial, index, integer, jsonb, pgTable, real, text, timestamp } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import { bigint, bigserial, index, integer, jsonb, pgTable, real, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 import { users } from '../users/schema.ts'
 
 /** What the CLI is told that is no secret. Names follow the reference's JSON. */
@@ -29,6 +30,8 @@ export const agents = pgTable(
     createdBy: bigint('created_by', { mode: 'number' })
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
+    /** Never the same for two agents, whereas ids are given out again after a restored database. Null for those of before it. */
+    birth: uuid('birth').default(sql`gen_random_uuid()`),
     name: text('name').notNull(),
     description: text('description').notNull().default(''),
     icon: text('icon').notNull().default('bot'),

@@ -1,5 +1,5 @@
 // What an agent's objects are called in a cluster, and the labels they are found by. Pure.
-import type { SandboxRef } from './runtime.ts'
+import type { FilesOwner, SandboxRef } from './runtime.ts'
 
 /** One agent of one user. */
 export type SandboxKey = Pick<SandboxRef, 'userId' | 'agentId'>
@@ -23,6 +23,7 @@ export const RELEASED_LABEL = 'sac.dev/released'
 export const REMOVE_AFTER = 'sac.dev/remove-after'
 const VOLUME = 'data'
 const UID_PREFIX = 8
+const BIRTH_PREFIX = 8
 
 /** Name of the StatefulSet and of the headless Service. */
 export function objectName({ userId, agentId }: SandboxKey): string {
@@ -42,9 +43,19 @@ export function secretName(ref: SandboxRef, owner: string): string {
   return `${objectName(ref)}-${ref.generation}-${owner.slice(0, UID_PREFIX)}`
 }
 
+/** Name of the agent's volume in its pod and of the template of its claim: the claim of another birth is never bound. */
+export function volumeName({ birth }: Pick<FilesOwner, 'birth'>): string {
+  return birth === null ? VOLUME : `${VOLUME}-${birth.slice(0, BIRTH_PREFIX)}`
+}
+
 /** Name of the claim that the StatefulSet makes from its template. */
-export function claimName(key: SandboxKey): string {
-  return `${VOLUME}-${podName(key)}`
+export function claimName(owner: FilesOwner): string {
+  return claimOf(owner, volumeName(owner))
+}
+
+/** Name of the claim of a sandbox whose template has this name. */
+export function claimOf(key: SandboxKey, template: string): string {
+  return `${template}-${podName(key)}`
 }
 
 /** The pod's name in the cluster's DNS, the same for every start. */
@@ -69,6 +80,6 @@ export function sandboxesOf(installation: string): string {
 
 /** The agent that an object, a pod or a claim is named for; undefined for anything else. */
 export function keyOfName(name: string): SandboxKey | undefined {
-  const match = /^(?:data-)?claude-code-([1-9]\d{0,14})-([1-9]\d{0,14})(?:-0)?$/.exec(name)
+  const match = /^(?:data-(?:[0-9a-f]{8}-)?)?claude-code-([1-9]\d{0,14})-([1-9]\d{0,14})(?:-0)?$/.exec(name)
   return match ? { userId: Number(match[1]), agentId: Number(match[2]) } : undefined
 }

@@ -9,6 +9,12 @@ export interface SandboxRef {
   generation: number
 }
 
+/** Whose a sandbox's files are: never another agent's, not even one's that has got the same numbers after a restored database. */
+export interface FilesOwner extends Pick<SandboxRef, 'userId' | 'agentId'> {
+  /** The agent's birth; null for agents of before there were any. */
+  birth: string | null
+}
+
 export interface SandboxResources {
   /** Cores, for example 2 or 0.5. */
   cpuLimit: number
@@ -41,7 +47,7 @@ export interface ClusterClasses {
 }
 
 /** Everything a sandbox needs to start. Holds secrets: never log it whole. */
-export interface SandboxSpec extends SandboxRef {
+export interface SandboxSpec extends SandboxRef, FilesOwner {
   /** Environment of the CLI: provider URL, token, models, proxies, the user's variables. */
   environment: Record<string, string>
   resources: SandboxResources
@@ -164,9 +170,11 @@ export interface Runtime {
   /** Ends every process of the sandbox of this generation; files stay. Stopping what does not run is harmless, and a newer one goes on. */
   stop(ref: SandboxRef): Promise<void>
   /** Stops it and removes its files for good, at once or after an operator's time of grace. */
-  remove(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  remove(owner: FilesOwner): Promise<void>
   /** Where something stands for a sandbox that does not run: ends one that has no agent any more, and removes all but its files. */
   disown?(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<void>
+  /** Where files outlive their agent for a time: removes those whose time is over, unless `present` knows their agent, which came back. */
+  sweep?(present: (ref: Pick<SandboxRef, 'userId' | 'agentId'>) => Promise<Pick<FilesOwner, 'birth'> | undefined>): Promise<void>
   /** Every sandbox that exists, from a cache or a cheap scan; used by the reconcile loop. */
   list(): Promise<SandboxState[]>
   state(ref: Pick<SandboxRef, 'userId' | 'agentId'>): Promise<SandboxState>

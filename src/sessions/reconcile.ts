@@ -17,6 +17,8 @@ const EVERY_MS = 5000
 /** How often it is found out whether another replica has taken over. */
 const LEADERSHIP_MS = 2000
 const RESTORED = 'The sandbox is newer than what the portal’s database knows.'
+/** How often it is looked whether the files of agents that are gone have outlived their time. */
+const SWEEP_MS = 10 * 60_000
 const HEAL_LIMIT = 3
 const HEAL_WINDOW_MS = 10 * 60_000
 
@@ -60,6 +62,9 @@ export class Reconciler {
     tasks.every('leadership', LEADERSHIP_MS, isLeader)
     tasks.every('reconcile', EVERY_MS, () => this.turn())
     tasks.start('reconcile at start', () => this.turn())
+    if (!runtime.sweep) return
+    tasks.every('files of agents that are gone', SWEEP_MS, () => this.sweep())
+    tasks.start('files of agents that are gone, at start', () => this.sweep())
   }
 
   /** Looks at everything once: rows, sandboxes without rows, and condemned agents. */
@@ -76,6 +81,16 @@ export class Reconciler {
 
   [Symbol.dispose](): void {
     for (const off of this.off) off()
+  }
+
+  // Lets files go whose agent is gone for long enough, by the rows of this moment.
+  private async sweep(): Promise<void> {
+    const { agents, runtime, isLeader } = this.deps
+    if (!(await isLeader())) return
+    await runtime.sweep?.(async ({ userId, agentId }) => {
+      const agent = await agents.present(agentId)
+      return agent?.createdBy === userId ? agent : undefined
+    })
   }
 
   // One agent is looked at by one turn at a time; news meanwhile leads to one more look.
@@ -141,7 +156,7 @@ export class Reconciler {
     await this.deps.starter.cancel(agentId)
     const agent = (await agents.condemned()).find((row) => row.id === agentId)
     if (agent) {
-      await runtime.remove({ userId: agent.createdBy, agentId })
+      await runtime.remove({ userId: agent.createdBy, agentId, birth: agent.birth })
       await outputs.purge(agentId, agentPrefix(agentId))
       await agents.forget(agent)
       // What was on its way while the rows went has an object, but no row to find it by.

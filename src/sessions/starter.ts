@@ -179,6 +179,7 @@ export class SandboxStarter {
       userId: agent.createdBy,
       agentId: agent.id,
       generation: agent.generation,
+      birth: agent.birth,
       environment: agents.environment(agent),
       claudeMd: await agents.instructions(agent),
       resources: { cpuLimit: agent.cpuLimit ?? limits.cpuLimit, memoryLimitBytes: (agent.memoryLimitMb ?? limits.memoryLimitMb) * 1024 ** 2, pidsLimit: limits.pidsLimit },

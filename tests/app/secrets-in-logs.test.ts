@@ -79,7 +79,7 @@ test('a whole story at the most talkative level leaves no secret in the log', as
     await ask('GET', '/api/agents', token)
     await portal.context.database.db.execute('alter table gone rename to agents')
     await ask('POST', '/api/auth/logout', token)
-    for (const state of await portal.context.runtime.list()) await portal.context.runtime.remove(state)
+    for (const state of await portal.context.runtime.list()) await portal.context.runtime.remove({ ...state, birth: null })
   } finally {
     await portal.stop()
     rmSync(dataDir, { recursive: true, force: true })

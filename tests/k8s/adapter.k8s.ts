@@ -163,16 +163,23 @@ describe('the life of a sandbox', () => {
       inUse: (claim) => used.includes(claim),
       logger: silentLogger,
     })
-    await volumes.sweep()
+    let present: { birth: string | null } | undefined
+    const sweep = (now?: Date) => volumes.sweep(async () => present, now)
+    await sweep()
     // A sandbox that has it, and an agent that came back, keep it however late it is.
     const late = new Date(Date.now() + 3_700_000)
-    await volumes.sweep(late)
+    await sweep(late)
     used = []
     await volumes.keep(specOf(1))
-    await volumes.sweep(late)
+    await sweep(late)
+    await volumes.release(specOf(1))
+    present = { birth: null }
+    await sweep(late)
+    present = undefined
+    await sweep(late)
     expect(await space.names(PATHS.claims(space.name))).toContain('data-claude-code-1-1-0')
     await volumes.release(specOf(1))
-    await volumes.sweep(new Date(Date.now() + 3_700_000))
+    await sweep(new Date(Date.now() + 3_700_000))
     await until(async () => (await space.names(PATHS.claims(space.name))).length === 0, { timeoutMs: 60_000, what: 'the end of the volumes' })
   })
 })

@@ -91,7 +91,7 @@ test('an agent starts under all of these rules, and ends with everything it had 
   await ask('DELETE', `/api/agents/${id}`, undefined, token)
   const left = async () => (await kubectl('get', 'statefulsets,services,secrets,pods', '-n', AGENTS, '-l', 'app=claude-code', '-o', 'name')).trim()
   await until(async () => (await left()) === '', { timeoutMs: 90_000, intervalMs: 500, what: 'the end of its objects' })
-  expect(await kubectl('get', 'pvc', '-n', AGENTS, '-o', 'name')).toContain(`data-claude-code-1-${id}-0`)
+  expect(await kubectl('get', 'pvc', '-n', AGENTS, '-o', 'name')).toMatch(new RegExp(`data-[0-9a-f]{8}-claude-code-1-${id}-0`))
 }, 200_000)
 
 test('the server’s account may do what it needs among the agents, and nothing else', async () => {

@@ -80,6 +80,7 @@ export function specOf(agentId: number, generation = 1, change: Partial<SandboxS
     userId: 1,
     agentId,
     generation,
+    birth: null,
     environment: { ANTHROPIC_AUTH_TOKEN: 'not a key', ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' },
     resources: { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 256 },
     claudeMd: 'You are tested.',

@@ -131,5 +131,5 @@ test('a deleted agent leaves nothing in the cluster but its volume', async () =>
   await user.ask('DELETE', `/api/agents/${agentId}`)
   const left = async () => (await kubectl('get', 'all,secrets', '-n', portal.agents, '-l', `agent-id=${agentId}`, '-o', 'name')).trim()
   await until(async () => (await left()) === '', { timeoutMs: 60_000, what: 'the end of its objects' })
-  expect(await kubectl('get', 'pvc', '-n', portal.agents, '-l', `agent-id=${agentId},sac.dev/released=true`, '-o', 'name')).toContain('data-claude-code')
+  expect(await kubectl('get', 'pvc', '-n', portal.agents, '-l', `agent-id=${agentId},sac.dev/released=true`, '-o', 'name')).toMatch(/data-[0-9a-f]{8}-claude-code/)
 })

@@ -35,7 +35,7 @@ test('a start takes the chosen image; its volume grows with the setting, never s
   const start = async (choices: ClusterChoices) => {
     const resources = { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }
     const more = { environment: {}, resources, claudeMd: '', sandboxToken: 'token', internalUrl: 'http://127.0.0.1:9', theme: 'dark' as const }
-    await runtime.start({ ...KEY, generation: ++generation, choices, ...more }, () => {}, AbortSignal.timeout(10_000))
+    await runtime.start({ ...KEY, birth: null, generation: ++generation, choices, ...more }, () => {}, AbortSignal.timeout(10_000))
   }
   const claim = () => api.get(CLAIMS, CLAIM) as (Thing & { spec: { resources: { requests: { storage: string } } } }) | undefined
   const image = () => (api.get(SETS, 'claude-code-1-7')?.spec as { template: { spec: { containers: { image: string }[] } } } | undefined)?.template.spec.containers[0]?.image

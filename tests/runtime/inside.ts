@@ -82,6 +82,7 @@ export class Inside {
       userId: 1,
       agentId,
       generation: 1,
+      birth: null,
       environment: {},
       claudeMd: '',
       resources: { cpuLimit: 2, memoryLimitBytes: 512 * 1024 ** 2, pidsLimit: 200 },

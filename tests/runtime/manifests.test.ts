@@ -10,6 +10,7 @@ const SPEC: SandboxSpec = {
   userId: 7,
   agentId: 42,
   generation: 3,
+  birth: null,
   environment: { ANTHROPIC_AUTH_TOKEN: 'sk-secret', MINE: 'ünï "quoted" $HOME' },
   resources: { cpuLimit: 0.5, memoryLimitBytes: 4 * 1024 ** 3, pidsLimit: 512 },
   claudeMd: 'Be brief.',
@@ -290,8 +291,18 @@ test('the shared files', () => {
 
 test('names lead to their agent and back, and nothing else does', () => {
   const key = { userId: 7, agentId: 42 }
-  for (const name of ['claude-code-7-42', podName(key), claimName(key)]) expect(keyOfName(name)).toEqual(key)
-  for (const name of ['claude-code-7', 'claude-code-07-42', 'claude-code-7-42-1', 'claude-code-7-42-0-x', 'x-claude-code-7-42', 'claude-code-a-b', ''])
+  for (const name of ['claude-code-7-42', podName(key), claimName({ ...key, birth: null }), claimName({ ...key, birth: 'c0ffee12-0000-4000-8000-000000000000' })])
+    expect(keyOfName(name)).toEqual(key)
+  for (const name of [
+    'claude-code-7',
+    'claude-code-07-42',
+    'claude-code-7-42-1',
+    'claude-code-7-42-0-x',
+    'data-coffee12-claude-code-7-42-0',
+    'x-claude-code-7-42',
+    'claude-code-a-b',
+    '',
+  ])
     expect(keyOfName(name)).toBeUndefined()
   expect(podHost(key, 'sac-agents', 'cluster.local')).toBe('claude-code-7-42-0.claude-code-7-42.sac-agents.svc.cluster.local')
 })

@@ -55,7 +55,7 @@ function runtimeOf(api: ScriptedApi, installation = OURS, options: Partial<Kuber
 
 function specOf(generation: number): SandboxSpec {
   const resources = { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }
-  return { ...KEY, generation, environment: {}, resources, claudeMd: '', sandboxToken: `token-${generation}`, internalUrl: 'http://127.0.0.1:9', theme: 'dark' }
+  return { ...KEY, birth: null, generation, environment: {}, resources, claudeMd: '', sandboxToken: `token-${generation}`, internalUrl: 'http://127.0.0.1:9', theme: 'dark' }
 }
 
 function start(runtime: KubernetesRuntime, generation: number, signal: AbortSignal = AbortSignal.timeout(10_000), news: StartProgress[] = []): Promise<void> {
@@ -108,7 +108,7 @@ describe('two installations in one namespace', () => {
     await expect(start(theirs, 5)).rejects.toThrow('Another installation uses this name in the namespace agents')
     await theirs.stop({ ...KEY, generation: 1 })
     await theirs.disown(KEY)
-    await theirs.remove(KEY)
+    await theirs.remove({ ...KEY, birth: null })
     expect([replicas(api), api.get(PODS, `${NAME}-0`)?.metadata.uid]).toEqual([1, pod])
     expect([api.names(SECRETS), api.names(SERVICES), api.names(CLAIMS)]).toEqual([[secretOf(api, 1)], [NAME], [CLAIM]])
   })
@@ -212,7 +212,7 @@ describe('two starters of one agent', () => {
     held.go()
     await started
     await start(runtime, 2)
-    await runtime.remove(KEY)
+    await runtime.remove({ ...KEY, birth: null })
     expect([...new Set(api.writes.filter(({ path }) => path.startsWith(SECRETS)).map(({ method }) => method))].sort()).toEqual(['DELETE', 'POST'])
   })
 
@@ -234,7 +234,7 @@ test('an agent that is deleted while it starts stays deleted, whatever its start
     const starting = start(runtime, 1, abort.signal).catch((error: unknown) => error)
     await held.came
     abort.abort(new Error('deleted'))
-    await runtime.remove(KEY)
+    await runtime.remove({ ...KEY, birth: null })
     held.go()
     expect(String(await starting)).toContain('deleted')
     expect(api.names(SETS)).toEqual([])

@@ -17,6 +17,8 @@ export interface Write {
   body: unknown
 }
 
+type Preconditions = { uid?: string; resourceVersion?: string }
+
 class Refused extends Error {
   constructor(
     readonly status: number,
@@ -190,7 +192,7 @@ export class ScriptedApi {
     this.writes.push(write)
     await this.beforeWrite?.(write)
     try {
-      if (request.method === 'DELETE') return this.remove(path, write.body as { preconditions?: { uid: string } })
+      if (request.method === 'DELETE') return this.remove(path, write.body as { preconditions?: Preconditions })
       if (request.method === 'POST') return Response.json(this.create(path, write.body as Thing), { status: 201 })
       const type = request.headers.get('content-type') ?? ''
       if (type.includes('json-patch')) return Response.json(this.patch(path, write.body as Operation[]))
@@ -202,10 +204,11 @@ export class ScriptedApi {
     }
   }
 
-  private remove(path: string, body: { preconditions?: { uid: string } }): Response {
+  private remove(path: string, body: { preconditions?: Preconditions }): Response {
     this.removed.push({ path, body })
-    const { uid } = this.present(path).metadata
-    if (body.preconditions && body.preconditions.uid !== uid) throw new Refused(409, 'Conflict', 'the UID in the precondition does not match')
+    const present = this.present(path).metadata
+    for (const [name, value] of Object.entries(body.preconditions ?? {}))
+      if (present[name] !== value) throw new Refused(409, 'Conflict', `the ${name} in the precondition does not match`)
     this.drop(parent(path), basename(path))
     return Response.json({ kind: 'Status', status: 'Success' })
   }

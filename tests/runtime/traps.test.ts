@@ -177,6 +177,7 @@ test.skipIf(ways.length === 0)(`twenty starts at once make one sandbox, and a st
     {
       userId: 1,
       agentId: 2,
+      birth: null,
       generation: 1,
       environment: {},
       claudeMd: '',

@@ -11,7 +11,7 @@ import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { objectName, podName, secretName } from '../../src/runtime/names.ts'
 import { startPortal } from '../../src/server.ts'
 import { ScriptedApi } from '../runtime/scripted-api.ts'
-import { control, NAMESPACE, PODS, running, SECRETS, SETS } from '../runtime/scripted-controller.ts'
+import { CLAIMS, control, NAMESPACE, PODS, running, SECRETS, SETS } from '../runtime/scripted-controller.ts'
 import { type Person, TestApp } from '../support/app.ts'
 import { testDatabase } from '../support/database.ts'
 
@@ -67,6 +67,8 @@ async function replica(name: string, { api, databaseUrl }: { api: ScriptedApi; d
 }
 
 const generationOf = (api: ScriptedApi, name: string) => Number((api.get(SETS, name)?.metadata.annotations as Record<string, string> | undefined)?.['sac.dev/generation'] ?? 0)
+const templateOf = (api: ScriptedApi, name: string) =>
+  (api.get(SETS, name)?.spec as { volumeClaimTemplates?: { metadata: { name: string } }[] } | undefined)?.volumeClaimTemplates?.[0]?.metadata.name
 const replicasOf = (api: ScriptedApi, name: string) => (api.get(SETS, name)?.spec as { replicas: number } | undefined)?.replicas
 
 async function agentOf(person: Person): Promise<{ agentId: number; key: { userId: number; agentId: number }; name: string }> {
@@ -101,7 +103,7 @@ test('a replica that leads no more gives its starts up: it neither ends the newe
   const row = await until(() => sessions.ofAgent(agentId), { what: 'the session' })
   const { agent, sandboxToken } = await agents.nextGeneration(await agents.owned({ id: key.userId }, agentId), '', { start: row })
   const resources = { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }
-  const spec = { ...key, generation: agent.generation, environment: {}, resources, claudeMd: '', sandboxToken, internalUrl: '', theme: 'dark' as const }
+  const spec = { ...key, birth: agent.birth, generation: agent.generation, environment: {}, resources, claudeMd: '', sandboxToken, internalUrl: '', theme: 'dark' as const }
   const abort = new AbortController()
   const starting = runtime.start(spec, () => {}, abort.signal).catch(() => {})
   await until(() => generationOf(at.api, name) === 2 && replicasOf(at.api, name) === 1, { what: 'the newer start' })
@@ -164,7 +166,54 @@ test('a sandbox whose agent no row knows is removed with everything but its file
   await until(() => replicasOf(at.api, name) === 0, { what: 'the stop' })
   await at.sql`delete from agents where id = ${agentId}`
   await until(() => at.api.names(SETS).length === 0, { timeoutMs: 15_000, what: 'the end of its StatefulSet' })
-  expect([at.api.names(SECRETS), at.api.names(`/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`)]).toEqual([[], [`data-${podName(key)}`]])
+  expect([at.api.names(SECRETS), at.api.names(`/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`)]).toEqual([
+    [],
+    [expect.stringMatching(new RegExp(`^data-[0-9a-f]{8}-${podName(key)}$`))],
+  ])
+})
+
+test('an agent that gets the numbers of one that a restored database forgot starts with a volume of its own', async () => {
+  const at = await place()
+  const app = await replica('only', at)
+  const mira = await app.as('mira')
+  const { agentId, name } = await agentOf(mira)
+  await mira.ask('POST', '/api/sessions', { agent_id: agentId })
+  const [forgotten] = await until(() => (at.api.names(CLAIMS).length === 1 ? at.api.names(CLAIMS) : undefined), { what: 'the first volume' })
+  // What is left of the first is not gone yet when the second starts.
+  await at.sql`delete from agents where id = ${agentId}`
+  await at.sql`select setval('agents_id_seq', ${agentId}, false)`
+  const again = await agentOf(mira)
+  expect(again.name).toBe(name)
+  await mira.ask('POST', '/api/sessions', { agent_id: again.agentId })
+  await until(() => replicasOf(at.api, name) === 1 && templateOf(at.api, name) !== forgotten?.slice(0, 'data-00000000'.length), { timeoutMs: 15_000, what: 'the second start' })
+  expect(at.api.names(CLAIMS)).toHaveLength(2)
+  expect(at.api.names(CLAIMS)).toContain(forgotten ?? '')
+})
+
+test('a volume that was let go stays when the rows know its agent again; one whose agent is gone goes when its time is over', async () => {
+  const at = await place()
+  const app = await replica('only', at)
+  const mira = await app.as('mira')
+  const { agentId, name } = await agentOf(mira)
+  await mira.ask('POST', '/api/sessions', { agent_id: agentId })
+  await until(() => replicasOf(at.api, name) === 1, { what: 'the start' })
+  await mira.ask('POST', `/api/agents/${agentId}/stop`)
+  await until(() => replicasOf(at.api, name) === 0, { what: 'the stop' })
+  const [volume = ''] = at.api.names(CLAIMS)
+  const release = (of: string) => {
+    const claim = at.api.get(CLAIMS, of)
+    const labels = { ...(claim?.metadata.labels as Record<string, string>), 'sac.dev/released': 'true' }
+    at.api.put(CLAIMS, { ...claim, metadata: { ...claim?.metadata, name: of, labels, annotations: { 'sac.dev/remove-after': new Date(0).toISOString() } } })
+  }
+  release(volume)
+  const other = volume.replace(/^data-[0-9a-f]{8}/, 'data-00000000')
+  at.api.put(CLAIMS, { metadata: { name: other, uid: 'of-another-birth', labels: at.api.get(CLAIMS, volume)?.metadata.labels } })
+  release(other)
+  const isReleased = () => 'sac.dev/released' in ((at.api.get(CLAIMS, volume)?.metadata.labels ?? {}) as object)
+  await app.portal.stop()
+  await replica('next', at)
+  await until(() => at.api.names(CLAIMS).length === 1 && !isReleased(), { timeoutMs: 15_000, what: 'the sweep of the next server' })
+  expect(at.api.names(CLAIMS)).toEqual([volume])
 })
 
 test('a start whose node is lost begins a new generation, and the token that may live on there is refused', async () => {

@@ -90,7 +90,7 @@ export class TestApp {
     const { runtime } = this.portal.context
     // Not before: the reconcile loop would start again what its rows want.
     await this.portal.stop()
-    for (const state of await runtime.list()) await runtime.remove(state)
+    for (const state of await runtime.list()) await runtime.remove({ ...state, birth: null })
     rmSync(this.dataDir, { recursive: true, force: true })
   }
 }

@@ -2,8 +2,20 @@
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { ClusterSettings } from '../manifests/settings.ts'
-import { claimName, objectName, podName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
-import type { ClusterClasses, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import { claimOf, objectName, podName, type SandboxKey, TERMINAL_PORT } from '../names.ts'
+import type {
+  ClusterClasses,
+  FilesOwner,
+  Metrics,
+  Runtime,
+  SandboxDetails,
+  SandboxRef,
+  SandboxSpec,
+  SandboxState,
+  SandboxUsage,
+  StartProgress,
+  TerminalAddress,
+} from '../runtime.ts'
 import type { ClusterAccess } from './access.ts'
 import { SandboxCache, type SandboxRecord } from './cache.ts'
 import { ApiRefusal, KubeClient, PATHS } from './client.ts'
@@ -18,7 +30,7 @@ import { classesOf, missingPrerequisite } from './prerequisites.ts'
 import { asAppError, spoken, unreachable } from './refusals.ts'
 import { SandboxStarts } from './start.ts'
 import { ClusterUsage } from './usage.ts'
-import { ReleasedVolumes } from './volumes.ts'
+import { type PresentAgent, ReleasedVolumes } from './volumes.ts'
 
 export interface KubernetesRuntimeOptions {
   access: ClusterAccess
@@ -38,7 +50,6 @@ export interface KubernetesRuntimeOptions {
 
 const FIRST_LOOK_MS = 5000
 const LOOK_EVERY_MS = 10_000
-const SWEEP_EVERY_MS = 10 * 60_000
 
 /** Runs sandboxes in a cluster. */
 export class KubernetesRuntime implements Runtime {
@@ -58,7 +69,7 @@ export class KubernetesRuntime implements Runtime {
   private readonly told = new Map<string, string>()
   /** Whether the cluster has refused to say where a pod is. */
   private mayNotLook = false
-  private readonly clocks: ReturnType<typeof setInterval>[]
+  private readonly clock: ReturnType<typeof setInterval>
 
   constructor(private readonly options: KubernetesRuntimeOptions) {
     const { access, settings, secretKeys, volumeGraceMs: graceMs, logger } = options
@@ -72,15 +83,15 @@ export class KubernetesRuntime implements Runtime {
     const ownership = new Ownership({ client: this.client, settings })
     this.objects = new AgentObjects({ client: this.client, settings, credentials: this.credentials, ownership })
     this.meter = new ClusterUsage({ ...deps, installation: settings.installation })
-    const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set !== undefined && claimName(key) === claim)
+    const inUse = (claim: string) => this.cache.records().some(({ key, set }) => set?.volume !== undefined && claimOf(key, set.volume) === claim)
     this.volumes = new ReleasedVolumes({ client: this.client, settings, ownership, graceMs, inUse, logger })
     this.starts = new SandboxStarts({ client: this.client, cache: this.cache, objects: this.objects, volumes: this.volumes, settings, logger })
     this.forwards = new PortForwards(deps)
     this.addresses = new PodAddresses({ namespace, clusterDomain: options.clusterDomain, resolve: options.resolve, hasAddress: (key, ip) => this.hasAddress(key, ip) })
     const lost = new LostPods({ ...deps, cache: this.cache })
     this.cache.onChange((key) => this.tell(key))
-    this.clocks = [setInterval(() => void lost.free(), LOOK_EVERY_MS), setInterval(() => void this.sweep(), SWEEP_EVERY_MS)]
-    for (const clock of this.clocks) clock.unref?.()
+    this.clock = setInterval(() => void lost.free(), LOOK_EVERY_MS)
+    this.clock.unref?.()
   }
 
   async probe(): ReturnType<Runtime['probe']> {
@@ -109,11 +120,17 @@ export class KubernetesRuntime implements Runtime {
     await spoken(() => this.objects.scaleDown(ref))
   }
 
-  async remove(key: SandboxKey): Promise<void> {
+  async remove(owner: FilesOwner): Promise<void> {
     await spoken(async () => {
-      await this.objects.remove(key, this.cache.record(key).pod?.uid)
-      await this.volumes.release(key)
+      await this.objects.remove(owner, this.cache.record(owner).pod?.uid)
+      await this.volumes.release(owner)
     })
+  }
+
+  async sweep(present: PresentAgent): Promise<void> {
+    // What sandboxes have is told by the view.
+    await this.seen()
+    await spoken(() => this.volumes.sweep(present))
   }
 
   async disown(key: SandboxKey): Promise<void> {
@@ -171,7 +188,9 @@ export class KubernetesRuntime implements Runtime {
     } catch (error) {
       if (error instanceof ApiRefusal && error.status === 403 && !this.mayNotLook) {
         this.mayNotLook = true
-        this.options.logger.warn('the portal may not get pods: after an agent has moved, its terminal waits for the DNS. Give its Role the verb get on pods, as the chart does', { error })
+        this.options.logger.warn('the portal may not get pods: after an agent has moved, its terminal waits for the DNS. Give its Role the verb get on pods, as the chart does', {
+          error,
+        })
       }
       throw error
     }
@@ -188,7 +207,7 @@ export class KubernetesRuntime implements Runtime {
 
   /** Lets go of the views; sandboxes go on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const clock of this.clocks) clearInterval(clock)
+    clearInterval(this.clock)
     this.cache[Symbol.dispose]()
     this.forwards[Symbol.dispose]()
     this.listeners.clear()
@@ -215,9 +234,5 @@ export class KubernetesRuntime implements Runtime {
     if (isKnown) this.told.set(name, text)
     else this.told.delete(name)
     for (const listener of this.listeners) listener(state)
-  }
-
-  private async sweep(): Promise<void> {
-    await this.volumes.sweep().catch((error: unknown) => this.options.logger.warn('volumes could not be swept', { error }))
   }
 }

@@ -137,7 +137,7 @@ export class KubeClient {
   }
 
   /** Deletes an object and what belongs to it; false when it is not there. */
-  async remove(path: string, name: string, options: { gracePeriodSeconds?: number; preconditions?: { uid: string } } = {}): Promise<boolean> {
+  async remove(path: string, name: string, options: { gracePeriodSeconds?: number; preconditions?: { uid: string; resourceVersion?: string } } = {}): Promise<boolean> {
     const body = { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Background', ...options }
     return found(this.ask('DELETE', `${path}/${name}`, { body }))
   }

@@ -15,6 +15,8 @@ export interface SetView {
   memoryLimitBytes: number
   /** Whether its files outlive its pod. */
   keepsFiles: boolean
+  /** Name of its claim's template. */
+  volume?: string
   isGoing: boolean
 }
 
@@ -80,7 +82,7 @@ interface RawState {
 export interface RawSet extends ApiObject {
   spec: {
     replicas?: number
-    volumeClaimTemplates?: unknown[]
+    volumeClaimTemplates?: { metadata?: { name?: string } }[]
     template: { spec: { containers: { name: string; image?: string; resources?: { limits?: Record<string, string> } }[] } }
   }
 }
@@ -122,6 +124,7 @@ export function setView({ metadata, spec }: RawSet): SetView {
     cpuLimit: coresOf(limits.cpu ?? '0'),
     memoryLimitBytes: bytesOf(limits.memory ?? '0'),
     keepsFiles: (spec.volumeClaimTemplates?.length ?? 0) > 0,
+    volume: spec.volumeClaimTemplates?.[0]?.metadata?.name,
     isGoing: deletionTimestamp !== undefined,
   }
 }

@@ -1,7 +1,7 @@
 // The pod of a sandbox: two containers with as few rights as they can do with. Pure.
 import type { V1Container, V1EnvVar, V1PodSpec, V1ResourceRequirements, V1SecurityContext, V1Volume, V1VolumeMount } from '@kubernetes/client-node'
 import { bytesOf, coresOf } from '../../lib/quantities.ts'
-import { AGENT_CONTAINER, SIDECAR_CONTAINER, TERMINAL_PORT } from '../names.ts'
+import { AGENT_CONTAINER, SIDECAR_CONTAINER, TERMINAL_PORT, volumeName } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { cliVariables, FILES_NAME, VARIABLE_PREFIX } from './objects.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -47,7 +47,7 @@ export function podSpec(spec: SandboxSpec, settings: ClusterSettings, keys: stri
       { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: LOST_NODE_S },
     ],
     containers: [agentContainer(spec, settings, keys), sidecarContainer(spec, settings)],
-    volumes: volumes(settings, keys),
+    volumes: volumes(spec, settings, keys),
   }
 }
 
@@ -69,8 +69,8 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
     readinessProbe: { ...probe, periodSeconds: 10, failureThreshold: 3 },
     livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 6 },
     volumeMounts: [
-      { name: 'data', mountPath: '/workspace', subPath: 'workspace' },
-      { name: 'data', mountPath: '/home/agent', subPath: 'home' },
+      { name: volumeName(spec), mountPath: '/workspace', subPath: 'workspace' },
+      { name: volumeName(spec), mountPath: '/home/agent', subPath: 'home' },
       // A socket can be spoken to in a read-only folder; nothing can be put in its place.
       { name: 'shared', mountPath: '/run/sac', readOnly: true },
       { name: 'start', mountPath: '/run/sac-start', readOnly: true },
@@ -82,13 +82,13 @@ function agentContainer(spec: SandboxSpec, { agentImage, pullPolicy }: ClusterSe
   }
 }
 
-function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPolicy, closedAddress }: ClusterSettings): V1Container {
+function sidecarContainer(spec: SandboxSpec, { sidecarImage, pullPolicy, closedAddress }: ClusterSettings): V1Container {
   return {
     name: SIDECAR_CONTAINER,
     image: sidecarImage,
     imagePullPolicy: pullPolicy,
     env: [
-      { name: 'SAC_INTERNAL_URL', value: internalUrl },
+      { name: 'SAC_INTERNAL_URL', value: spec.internalUrl },
       { name: 'SAC_TOKEN_FILE', value: `${TOKEN_FOLDER}/token` },
       { name: 'SAC_WATCH_DIR', value: '/workspace/output' },
       { name: 'SAC_JOURNAL', value: '/var/lib/sac/journal.sqlite' },
@@ -98,8 +98,8 @@ function sidecarContainer({ internalUrl }: SandboxSpec, { sidecarImage, pullPoli
     resources: SIDECAR_RESOURCES,
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [
-      { name: 'data', mountPath: '/workspace', subPath: 'workspace' },
-      { name: 'data', mountPath: '/var/lib/sac', subPath: 'sidecar' },
+      { name: volumeName(spec), mountPath: '/workspace', subPath: 'workspace' },
+      { name: volumeName(spec), mountPath: '/var/lib/sac', subPath: 'sidecar' },
       { name: 'shared', mountPath: '/run/sac' },
       { name: 'token', mountPath: TOKEN_FOLDER, readOnly: true },
       { name: 'sidecar-tmp', mountPath: '/tmp' },
@@ -140,10 +140,10 @@ function scratch(...names: string[]): V1VolumeMount[] {
   return names.map((name) => ({ name, mountPath: SCRATCH[name]?.mountPath ?? `/${name}` }))
 }
 
-function volumes({ volume }: ClusterSettings, keys: string): V1Volume[] {
+function volumes(spec: SandboxSpec, { volume }: ClusterSettings, keys: string): V1Volume[] {
   return [
     // A claim comes from the StatefulSet's template instead.
-    ...(volume.kind === 'emptydir' ? [{ name: 'data', emptyDir: { sizeLimit: '10Gi' } }] : []),
+    ...(volume.kind === 'emptydir' ? [{ name: volumeName(spec), emptyDir: { sizeLimit: '10Gi' } }] : []),
     { name: 'shared', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
     { name: 'files', configMap: { name: FILES_NAME, defaultMode: PROGRAM } },
     { name: 'start', secret: { secretName: keys, defaultMode: READ_ONLY, items: ['credential', 'home.json', 'CLAUDE.md'].map((key) => ({ key, path: key })) } },

@@ -1,6 +1,6 @@
 // The StatefulSet of a sandbox: one pod or none, and a volume that outlives both. Pure.
 import type { V1PersistentVolumeClaim, V1StatefulSet } from '@kubernetes/client-node'
-import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, secretName, selectorOf } from '../names.ts'
+import { CREDENTIAL_KEY, EGRESS_LABEL, GENERATION, labelsOf, objectName, secretName, selectorOf, volumeName } from '../names.ts'
 import type { SandboxSpec } from '../runtime.ts'
 import { podSpec } from './pod.ts'
 import { type ClusterSettings, chosen } from './settings.ts'
@@ -24,7 +24,7 @@ export function statefulSet(spec: SandboxSpec, operator: ClusterSettings, creden
         metadata: { labels: { ...labelsOf(spec, settings.installation), [EGRESS_LABEL]: settings.egress }, annotations },
         spec: podSpec(spec, settings, secretName(spec, owner)),
       },
-      ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(labelsOf(spec, settings.installation), settings.volume)] } : {}),
+      ...(settings.volume.kind === 'pvc' ? { volumeClaimTemplates: [claim(volumeName(spec), labelsOf(spec, settings.installation), settings.volume)] } : {}),
     },
   }
 }
@@ -36,11 +36,11 @@ export function emptySet({ spec, ...rest }: V1StatefulSet): V1StatefulSet {
   return { ...rest, spec: { ...spec, replicas: 0, template: { metadata: spec.template.metadata, spec: { containers } } } }
 }
 
-function claim(labels: Record<string, string>, { size, storageClass }: Extract<ClusterSettings['volume'], { kind: 'pvc' }>): V1PersistentVolumeClaim {
+function claim(name: string, labels: Record<string, string>, { size, storageClass }: Extract<ClusterSettings['volume'], { kind: 'pvc' }>): V1PersistentVolumeClaim {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: 'data', labels },
+    metadata: { name, labels },
     spec: { accessModes: ['ReadWriteOnce'], ...(storageClass ? { storageClassName: storageClass } : {}), resources: { requests: { storage: size } } },
   }
 }
