@@ -21,6 +21,7 @@ import { SandboxIdentities } from './internal/auth.ts'
 import { SecretBox } from './lib/crypto.ts'
 import { createLogger, type Logger } from './lib/logger.ts'
 import { Tasks } from './lib/tasks.ts'
+import { DormantAgents } from './rollouts/dormant.ts'
 import { Rollouts } from './rollouts/rollouts.ts'
 import { RolloutRunner } from './rollouts/runner.ts'
 import { RolloutSteps } from './rollouts/steps.ts'
@@ -158,7 +159,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const terminalAnswers = (agent: Agent, timeoutMs: number) =>
     hub.answers({ agentId: agent.id, find: () => runtime.terminal({ userId: agent.createdBy, agentId: agent.id }) }, timeoutMs)
   const rollouts = new Rollouts({ db, bus, hasImages: runtime.hasImages })
-  const rolloutSteps = new RolloutSteps({ db, bus, rollouts, sessions, settings })
+  const rolloutSteps = new RolloutSteps({ db, rollouts, sessions, settings })
   const isLeader = () => lease.isLeader()
   const starter = new SandboxStarter({
     agents,
@@ -189,7 +190,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       onDeposed: (listener) => lease.onLost(listener),
     }),
   )
-  const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, tasks, logger, isLeader })
+  const runner = new RolloutRunner({ db, bus, rollouts, steps: rolloutSteps, dormant: new DormantAgents({ db, bus, rollouts }), tasks, logger, isLeader })
 
   const identities = new SandboxIdentities(agents)
   const assets = new Assets()
@@ -253,7 +254,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
       tasks.start('reports of networks', () => networks.refresh())
       tasks.every('reports of networks', NETWORK_POLL_MS, () => networks.refresh())
       tasks.every('sweep', SWEEP_MS, async () => {
-        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), storage.sweep()])
+        await Promise.all([logins.sweep(), repeats.sweep(), outputs.sweepOrphans(), outputs.forgetTombstones(), storage.sweep(), rollouts.sweep()])
       })
       tasks.every('objects without a row', UNKNOWN_OBJECTS_MS, async () => ((await lease.isLeader()) ? outputs.sweepUnknown() : 0))
       reconciler.start()

@@ -81,7 +81,7 @@ export class Agents {
         .for('update')
       if (!row) throw notFound('This agent')
       if (expectedVersion !== undefined && expectedVersion !== row.version) {
-        throw new AppError('stale', 'version_conflict', 'This agent was changed in another tab. Reload to see it, then save again.')
+        throw new AppError('stale', 'version_conflict', 'This agent was changed meanwhile, in another tab or by an admin. Reload to see it, then save again.')
       }
       const next = this.merged(row, input)
       const version = row.version + 1

@@ -4,13 +4,13 @@ import { agents } from '../agents/schema.ts'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import { AppError, invalidFields, notFound } from '../lib/errors.ts'
-import { type SessionRow, sessions } from '../sessions/schema.ts'
+import { LIVE, type SessionRow, sessions } from '../sessions/schema.ts'
 import { users } from '../users/schema.ts'
 import { ROLLOUT_DEFAULTS, type RolloutInput, rolloutProblems, type Selection } from './rules.ts'
 import { ROLLOUT_STATES, type RolloutAgentRow, type RolloutRow, type RolloutState, rolloutAgents, rollouts } from './schema.ts'
 
-/** An agent of a rollout, with its owner's name and what it does now. */
-export type ListedAgent = RolloutAgentRow & { owner: string | null; activity: SessionRow['activity'] }
+/** An agent of a rollout, with its owner's name, whether it runs and what it does now. */
+export type ListedAgent = RolloutAgentRow & { owner: string | null; isLive: boolean; activity: SessionRow['activity'] }
 
 export type Counts = Record<RolloutState, number>
 
@@ -22,6 +22,7 @@ export interface RolloutView {
 
 const MAX_LISTED = 100
 const MAX_SHOWN_AGENTS = 500
+const KEPT_DAYS = 180
 
 interface Deps {
   db: Db
@@ -56,7 +57,8 @@ export class Rollouts {
       await tx.execute(rows('skipped', 'Another rollout changes it at the moment.', missed))
       const [{ total } = { total: 0 }] = await tx.select({ total: count() }).from(rolloutAgents).where(eq(rolloutAgents.rolloutId, row.id))
       const wanted = 'agentIds' in input.agents ? new Set(input.agents.agentIds).size : 1
-      if (total < wanted) throw invalidFields({ agent_ids: total === 0 ? 'There is no such agent.' : 'Some of these agents are not there any more. Choose again.' })
+      if (total < wanted)
+        throw invalidFields({ agent_ids: total === 0 ? 'There is no such agent.' : 'Some of these agents are not there any more. Begin again with those that are left.' })
       return row
     })
     await this.announced(rollout)
@@ -82,10 +84,10 @@ export class Rollouts {
   async agentsOf(id: number): Promise<ListedAgent[]> {
     const order = sql`array_position(array['failed', 'updating', 'queued', 'skipped', 'done'], ${rolloutAgents.state})`
     const rows = await this.deps.db
-      .select({ row: rolloutAgents, owner: users.displayName, activity: sessions.activity })
+      .select({ row: rolloutAgents, owner: users.displayName, isLive: sql<boolean>`${sessions.id} is not null`, activity: sessions.activity })
       .from(rolloutAgents)
       .leftJoin(users, eq(users.id, rolloutAgents.userId))
-      .leftJoin(sessions, and(eq(sessions.agentId, rolloutAgents.agentId), inArray(sessions.status, ['running', 'idle'])))
+      .leftJoin(sessions, and(eq(sessions.agentId, rolloutAgents.agentId), inArray(sessions.status, LIVE)))
       .where(eq(rolloutAgents.rolloutId, id))
       .orderBy(order, asc(rolloutAgents.id))
       .limit(MAX_SHOWN_AGENTS)
@@ -139,6 +141,11 @@ export class Rollouts {
         .where(and(eq(rolloutAgents.rolloutId, rollout.id), eq(rolloutAgents.state, 'queued')))
     })
     await this.announced(rollout)
+  }
+
+  /** Forgets rollouts that were over half a year ago. */
+  async sweep(): Promise<void> {
+    await this.deps.db.delete(rollouts).where(sql`${rollouts.status} <> 'running' and ${rollouts.finishedAt} < now() - make_interval(days => ${KEPT_DAYS})`)
   }
 
   /** Tells open pages. */

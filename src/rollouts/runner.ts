@@ -4,6 +4,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Tasks } from '../lib/tasks.ts'
+import type { DormantAgents } from './dormant.ts'
 import type { Rollouts } from './rollouts.ts'
 import { type RolloutAgentRow, type RolloutRow, rollouts } from './schema.ts'
 import type { RolloutSteps } from './steps.ts'
@@ -17,6 +18,7 @@ interface Deps {
   bus: Bus
   rollouts: Rollouts
   steps: RolloutSteps
+  dormant: DormantAgents
   tasks: Tasks
   logger: Logger
   isLeader: () => Promise<boolean>
@@ -70,10 +72,10 @@ export class RolloutRunner {
   }
 
   private async advance(rollout: RolloutRow): Promise<void> {
-    const { steps, rollouts: all } = this.deps
+    const { steps, dormant, rollouts: all } = this.deps
     for (const row of await steps.settled(rollout)) await steps.look(rollout, row)
     if (rollout.status !== 'running') return
-    await steps.passDormant(rollout)
+    await dormant.skipDeleted(rollout)
     const { counts } = await all.get(rollout.id)
     if (counts.updating > 0) return
     if (counts.failed >= rollout.maxFailures && counts.queued > 0) {
@@ -81,15 +83,20 @@ export class RolloutRunner {
       return all.end(rollout, 'stopped', `${failed} failed with this image, so no further wave began.`, 'The rollout was stopped before its turn.')
     }
     if (counts.queued === 0) return all.end(rollout, 'done', null, '')
+    const turn = await dormant.turn(rollout)
+    if (turn === 'never') {
+      return all.end(rollout, 'stopped', 'No agent came up with this image, so those that do not run keep the one that they have.', 'No running agent came up with this image.')
+    }
+    if (turn === 'now') await dormant.pass(rollout)
     await this.beginWave(rollout)
   }
 
   private async beginWave(rollout: RolloutRow): Promise<void> {
-    const { db, steps } = this.deps
+    const { steps } = this.deps
     const due = await steps.due(rollout)
     if (due.length === 0) return
-    const wave = rollout.wave + 1
-    await db.update(rollouts).set({ wave }).where(eq(rollouts.id, rollout.id))
+    const wave = await steps.claimWave(rollout)
+    if (wave === undefined) return
     for (const row of due) await steps.begin(rollout, row, wave).catch((error: unknown) => this.failed(row, error))
   }
 

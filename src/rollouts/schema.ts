@@ -54,6 +54,10 @@ export const rolloutAgents = pgTable(
     formerImage: text('former_image'),
     /** What the agent ran before. */
     formerStarted: text('former_started'),
+    /** Its start before it had the image; the ones after it are with it. */
+    formerGeneration: integer('former_generation'),
+    /** It ran with the image. False for one that did not run when it got it: its first start tells. */
+    cameUp: boolean('came_up').notNull().default(false),
     reason: text('reason'),
     attempts: integer('attempts').notNull().default(0),
     retryAt: timestamp('retry_at', { withTimezone: true }),
@@ -61,6 +65,7 @@ export const rolloutAgents = pgTable(
   },
   (table) => [
     index('rollout_agents_rollout').on(table.rolloutId, table.state),
+    index('rollout_agents_agent').on(table.agentId, table.id),
     uniqueIndex('rollout_agents_one_active').on(table.agentId).where(sql`state in ('queued', 'updating')`),
   ],
 )

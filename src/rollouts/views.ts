@@ -11,9 +11,14 @@ export function summaryOf({ rollout, counts }: RolloutView): RolloutSummary {
 }
 
 /** An agent of it. */
-export function agentView({ id, name, owner, state, goingBack, wave, reason, activity }: ListedAgent): RolloutAgentView {
-  const waiting = state === 'queued' && activity ? LEFT_ALONE[activity] : undefined
+export function agentView({ id, name, owner, state, goingBack, wave, reason, isLive, activity }: ListedAgent): RolloutAgentView {
+  const waiting = state === 'queued' ? whyWaiting(isLive, activity) : undefined
   return { id, name, owner: owner ?? '', state, goingBack, wave: wave ?? undefined, reason: reason ?? waiting }
+}
+
+function whyWaiting(isLive: boolean, activity: ListedAgent['activity']): string | undefined {
+  if (!isLive) return 'It does not run, and waits until running agents came up with the image.'
+  return activity ? LEFT_ALONE[activity] : undefined
 }
 
 // Why an agent's turn may take a while.
@@ -30,7 +35,7 @@ export function formValues(fields: FormFields, hasChosen: boolean): RolloutFormM
   const text = (name: string, first: string) => (typeof fields[name] === 'string' ? fields[name] : first)
   return {
     image: text('image', ''),
-    agents: text('agents', hasChosen ? 'chosen' : 'all'),
+    agents: text('agents', hasChosen ? 'chosen' : ''),
     name: text('name', ''),
     wave_size: text('wave_size', String(waveSize)),
     max_failures: text('max_failures', String(maxFailures)),
@@ -48,7 +53,9 @@ export function wishOf(fields: FormFields): RolloutInput {
   const { image, agents, name, wave_size: waveSize, max_failures: maxFailures, wait_minutes: minutes } = formValues(fields, chosenIds(fields).length > 0)
   const pace = { waveSize: numberOf(waveSize), maxFailures: numberOf(maxFailures), waitSeconds: Math.round(numberOf(minutes) * 60) }
   const filter = { name: name.trim() || undefined, image: agents.startsWith('image:') ? agents.slice('image:'.length) : undefined }
-  return { image: image.trim() || null, agents: agents === 'chosen' ? { agentIds: chosenIds(fields) } : { filter }, ...pace }
+  // All agents are meant only where that was said; nothing chosen is refused.
+  const isFilter = agents === 'all' || agents.startsWith('image:')
+  return { image: image.trim() || null, agents: isFilter ? { filter } : { agentIds: chosenIds(fields) }, ...pace }
 }
 
 function numberOf(text: string): number {
