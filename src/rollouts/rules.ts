@@ -51,7 +51,7 @@ export function rolloutProblems(input: RolloutInput): Record<string, string> {
   }
   if ('agentIds' in input.agents) {
     const { agentIds } = input.agents
-    if (agentIds.length === 0) problems.agent_ids = 'Choose at least one agent.'
+    if (agentIds.length === 0) problems.agent_ids = 'Choose which agents.'
     else if (agentIds.length > MAX_IDS) problems.agent_ids = `Choose at most ${MAX_IDS} agents, or use a filter.`
   }
   return problems

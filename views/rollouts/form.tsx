@@ -64,9 +64,16 @@ function Which({ form: { chosen, images, total, values, errors } }: { form: Roll
         <div class="field">
           <label for="agents">Which</label>
           <select class="select" id="agents" name="agents" aria-invalid={errors.agent_ids ? 'true' : undefined} aria-describedby={errors.agent_ids ? 'agent_ids-error' : undefined}>
-            {chosen.length > 0 ? (
-              <option value="chosen" selected={values.agents === 'chosen'} safe>
-                {`${count(chosen.length, 'chosen agent')}`}
+            {values.agents === '' ? (
+              <option value="" selected>
+                Choose…
+              </option>
+            ) : (
+              ''
+            )}
+            {chosen.length > 0 || values.agents === 'chosen' ? (
+              <option value="chosen" selected={values.agents === 'chosen'}>
+                {chosen.length > 0 ? count(chosen.length, 'chosen agent') : 'Chosen agents (none is left)'}
               </option>
             ) : (
               ''
@@ -74,7 +81,7 @@ function Which({ form: { chosen, images, total, values, errors } }: { form: Roll
             <option value="all" selected={values.agents === 'all'} safe>
               {`All agents (${total.toLocaleString('en-GB')})`}
             </option>
-            {images.map(({ image, agents }) => (
+            {offered(images, values.agents).map(({ image, agents }) => (
               <option value={quoted(`image:${image}`)} selected={values.agents === `image:${image}`} safe>
                 {`Those with ${image} (${agents.toLocaleString('en-GB')})`}
               </option>
@@ -99,6 +106,12 @@ function Which({ form: { chosen, images, total, values, errors } }: { form: Roll
       )}
     </section>
   )
+}
+
+// What was chosen stays chosen, also when no agent has that image any more.
+function offered(images: RolloutFormModel['images'], chosen: string): RolloutFormModel['images'] {
+  const image = chosen.startsWith('image:') ? chosen.slice('image:'.length) : ''
+  return image === '' || images.some((offer) => offer.image === image) ? images : [...images, { image, agents: 0 }]
 }
 
 function What({ form: { values, errors, images, inherited } }: { form: RolloutFormModel }) {
@@ -144,7 +157,8 @@ function How({ form: { values, errors } }: { form: RolloutFormModel }) {
       </div>
       <p class="row hint">
         <Icon name="info" small />
-        Agents that do not run have the new image from their next start on. Conversations and files stay.
+        Agents that do not run get the image once running ones came up with it, or at once where none runs. If their first start with it fails, they go back to the image that they
+        had. Conversations and files stay.
       </p>
     </section>
   )
