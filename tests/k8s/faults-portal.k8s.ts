@@ -47,14 +47,14 @@ async function reconciling(): Promise<string | undefined> {
   return undefined
 }
 
-/** That what a visitor has typed and seen is in the agents' prompts, wherever the lines break. */
+/** That what a visitor has typed and seen is in the agents' prompts, in its order and wherever the lines break. */
 async function everyEchoedWordIsThere({ terminals }: Visit): Promise<void> {
   const [user] = await users()
   for (const [at, { echoed }] of terminals.entries()) {
     expect(echoed.length).toBeGreaterThan(3)
     const terminal = user.terminal(idOf(at))
     const letters = () => terminal.text.replace(/\x1b(\[[\d;?]*[A-Za-z]|\][^\x07]*\x07|.)/g, '').replace(/\s/g, '')
-    await until(() => letters().includes(echoed.join('')), { timeoutMs: 15_000, what: `${echoed.join(' ')} on the screen` }).catch((error: Error) => {
+    await until(() => new RegExp(echoed.join('.*')).test(letters()), { timeoutMs: 15_000, what: `${echoed.join(' ')} on the screen` }).catch((error: Error) => {
       throw new Error(`${error.message}, which has ${letters().slice(-600)}`)
     })
     terminal.socket.close()

@@ -9,6 +9,8 @@ const RETRY_MS = 100
 const OPEN_LIMIT_MS = 1000
 const WORD_EVERY_MS = 700
 const MOST_WORDS = 50
+/** A word that was on its way when its replica died is lost: whoever does not see it so long after the return types on. */
+const UNSEEN_MS = 2000
 const TELL_EVERY_MS = 500
 const PATHS = ['/login', '/api/agent-statuses', '/api/agents/']
 const OUTPUT = 0x30
@@ -51,6 +53,8 @@ class Place {
   readonly seen: VisitedTerminal = { isOpen: false, gapsMs: [], echoed: [] }
   private socket?: WebSocket
   private lostAt = performance.now()
+  private backAt = Number.NEGATIVE_INFINITY
+  private typedAt = Number.NEGATIVE_INFINITY
   private wasThere = false
   private text = ''
   private typed: string[] = []
@@ -62,14 +66,19 @@ class Place {
     this.open()
   }
 
-  /** One more word, once the last one's echo has come. */
+  /** One more word, once the last one's echo has come, or cannot come any more. */
   type(): void {
     const last = this.typed.at(-1)
-    if (last !== undefined && !this.seen.echoed.includes(last)) return
+    if (last !== undefined && !this.seen.echoed.includes(last) && !this.isLost()) return
     if (!this.seen.isOpen || this.typed.length >= MOST_WORDS) return
     const word = `${this.prefix}${String(this.typed.length).padStart(2, '0')}`
     this.typed.push(word)
+    this.typedAt = performance.now()
     this.socket?.send(new TextEncoder().encode(`0${word} `))
+  }
+
+  private isLost(): boolean {
+    return this.typedAt < this.backAt && performance.now() - this.backAt > UNSEEN_MS
   }
 
   private open(): void {
@@ -105,7 +114,10 @@ class Place {
     if (frame[0] !== OUTPUT || frame.length < 2) return
     // A prompt without what an earlier visitor has typed.
     if (!this.wasThere) this.socket?.send(new TextEncoder().encode('0\u0015'))
-    if (!this.seen.isOpen && this.wasThere) this.seen.gapsMs.push(Math.round(performance.now() - this.lostAt))
+    if (!this.seen.isOpen && this.wasThere) {
+      this.backAt = performance.now()
+      this.seen.gapsMs.push(Math.round(this.backAt - this.lostAt))
+    }
     this.seen.isOpen = true
     this.wasThere = true
     this.text = (this.text + new TextDecoder().decode(frame.subarray(1))).slice(-50_000)
