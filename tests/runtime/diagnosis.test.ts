@@ -30,6 +30,7 @@ const event = (reason: string, message: string, change: Partial<EventView> = {})
   message,
   isWarning: true,
   count: 1,
+  reporter: 'kubelet',
   at: 1,
   ...change,
 })

@@ -104,6 +104,64 @@ test('a node that reports how it ends the pod is there', async () => {
   expect(await removed()).toEqual([])
 })
 
+/** Something that is reported about the pod, by a clock that may be another machine's. */
+function report(reason: string, { at = new Date(), by = 'kubelet', uid = reason }: { at?: Date; by?: string; uid?: string } = {}): void {
+  const involvedObject = { kind: 'Pod', name: `${NAME}-0`, uid: 'pod' }
+  api.put(PATHS.events(NAMESPACE), { metadata: { name: uid, uid }, involvedObject, reason, type: 'Normal', lastTimestamp: at.toISOString(), source: { component: by } })
+}
+
+test('a node whose clock is minutes late and that reports how it ends the pod is there, too', async () => {
+  set(2)
+  report('Killing', { at: new Date(Date.now() - 3 * 60_000) })
+  await going('DeletionByTaintManager')
+  await until(() => cache.record(KEY).events.length === 1, { what: 'the event' })
+  expect(await removed()).toEqual([])
+})
+
+test('whatever a node reports after the pod was told to end is a sign of life, by any clock; what others report, and what it said before, is none', async () => {
+  set(2)
+  report('Started', { uid: 'before' })
+  await going('DeletionByTaintManager')
+  await until(() => cache.record(KEY).events.length === 1, { what: 'the first event' })
+  await lost.free()
+  report('Unhealthy', { at: new Date(Date.now() - 86_400_000) })
+  await until(() => cache.record(KEY).events.length === 2, { what: 'the sign of life' })
+  clock += ENOUGH_MS
+  await lost.free()
+  expect(api.removed).toEqual([])
+  // Long after the last of them the node is lost all the same.
+  report('NodeNotReady', { by: 'node-controller' })
+  await until(() => cache.record(KEY).events.length === 3, { what: 'the report of somebody else' })
+  clock += 3_700_000
+  await lost.free()
+  expect(api.removed).toHaveLength(1)
+})
+
+test.each(['before they were seen', 'later'])('while events are out of view nothing is removed, %s: nobody would hear the node', async (when) => {
+  if (when === 'before they were seen') {
+    cache[Symbol.dispose]()
+    api.refuse = (path) => path === PATHS.events(NAMESPACE)
+    const client = new KubeClient(api.access)
+    cache = new SandboxCache({ client, namespace: NAMESPACE, installation: 'i', logger: silentLogger })
+    lost = new LostPods({ client, cache, namespace: NAMESPACE, logger: silentLogger, now: () => clock })
+    await cache.ready()
+  }
+  set(2)
+  await going('DeletionByTaintManager')
+  if (when === 'later') {
+    await lost.free()
+    api.refuse = (path) => path === PATHS.events(NAMESPACE)
+    api.breakWatches('cut')
+    await until(() => !cache.isWhole && cache.staleMs === 0, { what: 'events alone out of view' })
+  }
+  expect(await removed()).toEqual([])
+  api.refuse = undefined
+  await until(() => cache.isWhole, { what: 'all in view' })
+  await removed()
+  // The view may tell of the end a moment later than the second look.
+  expect([...new Set(api.removed.map(({ path }) => path))]).toEqual([`${PODS}/${NAME}-0`])
+})
+
 test('a start that waits for a pod which does not end says so, with the evidence for an admin', async () => {
   set(2)
   await going()

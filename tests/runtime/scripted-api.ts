@@ -39,6 +39,8 @@ export class ScriptedApi {
   readonly removed: { path: string; body: unknown }[] = []
   /** Answer of the next requests instead of the usual one. */
   readonly refusals: { status: number; reason: string; when: 'list' | 'watch' | 'single' }[] = []
+  /** Lists and watches of these collections are refused for as long as it is set. */
+  refuse?: (path: string) => boolean
   /** Every write, in the order in which they came. */
   readonly writes: Write[] = []
   /** Called before a write is carried out; may hold it up. */
@@ -133,7 +135,7 @@ export class ScriptedApi {
       return this.refused('single') ?? this.single(pathname)
     }
     const kind = searchParams.get('watch') === 'true' ? 'watch' : 'list'
-    const refused = this.refused(kind)
+    const refused = this.refuse?.(pathname) ? refusal(new Refused(403, 'Forbidden', 'scripted')) : this.refused(kind)
     if (refused) return refused
     const selector = searchParams.get('labelSelector') ?? ''
     if (kind === 'watch') return this.watch(request, pathname, selector, searchParams.get('resourceVersion') ?? '')

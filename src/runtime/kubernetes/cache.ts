@@ -58,6 +58,11 @@ export class SandboxCache {
     return Math.max(...this.watches.slice(0, 2).map((watch) => watch.staleMs))
   }
 
+  /** Whether everything is in view at this moment, events as well. */
+  get isWhole(): boolean {
+    return this.watches.every((watch) => watch.isInTouch)
+  }
+
   record({ userId, agentId }: SandboxKey): SandboxRecord {
     const name = objectName({ userId, agentId })
     return { key: { userId, agentId }, set: this.sets.get(name), pod: this.pods.get(name), events: this.events.of(name) }

@@ -66,6 +66,8 @@ export interface EventView {
   at: number
   /** How often it was reported. */
   count: number
+  /** Who reports it, for example kubelet. */
+  reporter: string
 }
 
 interface RawContainer {
@@ -105,6 +107,8 @@ export interface RawEvent extends ApiObject {
   lastTimestamp?: string | null
   eventTime?: string | null
   count?: number
+  source?: { component?: string }
+  reportingComponent?: string
   series?: { lastObservedTime?: string; count?: number }
 }
 
@@ -155,7 +159,7 @@ export function podView({ metadata, spec, status = {} }: RawPod): PodView {
   }
 }
 
-export function eventView({ metadata, involvedObject, type, reason, message, lastTimestamp, eventTime, count, series }: RawEvent): EventView {
+export function eventView({ metadata, involvedObject, type, reason, message, lastTimestamp, eventTime, count, series, source, reportingComponent }: RawEvent): EventView {
   const meta = metadata as Meta
   return {
     uid: meta.uid ?? metadata.name,
@@ -165,6 +169,7 @@ export function eventView({ metadata, involvedObject, type, reason, message, las
     message: cut(message),
     isWarning: type === 'Warning',
     count: series?.count ?? count ?? 1,
+    reporter: source?.component || reportingComponent || '',
     at: Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? meta.creationTimestamp ?? '') || 0,
   }
 }

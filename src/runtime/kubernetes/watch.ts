@@ -51,6 +51,11 @@ export class CollectionWatch<T extends ApiObject> {
     return this.lostSince === undefined ? 0 : performance.now() - this.lostSince
   }
 
+  /** Whether the collection has been seen, and its changes are heard. */
+  get isInTouch(): boolean {
+    return this.version !== undefined && this.lostSince === undefined
+  }
+
   [Symbol.dispose](): void {
     this.ending.abort()
     this.firstLook.reject(new Error('the watch has ended'))
