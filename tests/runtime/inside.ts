@@ -99,7 +99,7 @@ export class Inside {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const state of await this.runtime.list()) await this.runtime.remove(state)
+    for (const state of await this.runtime.list()) await this.runtime.remove({ ...state, birth: null })
     await this.runtime[Symbol.asyncDispose]()
     rmSync(this.dataDir, { recursive: true, force: true })
   }

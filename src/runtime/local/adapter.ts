@@ -5,8 +5,9 @@ import { sha256Hex } from '../../lib/crypto.ts'
 import { AppError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { Turns } from '../../lib/turns.ts'
-import type { Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
+import type { FilesOwner, Metrics, Runtime, SandboxDetails, SandboxRef, SandboxSpec, SandboxState, SandboxUsage, StartProgress, TerminalAddress } from '../runtime.ts'
 import { agentFiles } from './agent-files.ts'
+import { belong, rootOf } from './births.ts'
 import { ClaudeCli } from './cli.ts'
 import { asDiskFull, removeTree } from './disk.ts'
 import type { Isolation, IsolationKind } from './isolation.ts'
@@ -114,11 +115,11 @@ export class LocalRuntime implements Runtime {
     })
   }
 
-  async remove(key: Key): Promise<void> {
-    await this.turns.take(keyOf(key), async () => {
-      await this.end(key)
-      await removeTree(foldersOf(this.sandboxes, key).root)
-      this.limits.delete(keyOf(key))
+  async remove(owner: FilesOwner): Promise<void> {
+    await this.turns.take(keyOf(owner), async () => {
+      await this.end(owner)
+      await removeTree(await rootOf(foldersOf(this.sandboxes, owner), owner.birth))
+      this.limits.delete(keyOf(owner))
     })
   }
 
@@ -180,6 +181,7 @@ export class LocalRuntime implements Runtime {
   private async launch(folders: SandboxFolders, spec: SandboxSpec, claude: string, isolation: Isolation | undefined): Promise<void> {
     // Whatever an earlier start left behind, even one that no row remembers.
     await this.end(spec)
+    await belong(folders, spec.birth)
     const files = await agentFiles(this.options.dataDir)
     const { joinFiles, missing } = makeLimits(this.groupOf(spec), spec.resources)
     if (missing.length > 0) this.options.logger.warn('this machine does not let us limit a sandbox', { agentId: spec.agentId, missing })

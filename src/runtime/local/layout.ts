@@ -34,6 +34,8 @@ export interface SandboxFolders {
   /** What the sandbox sees as /etc/passwd and /etc/group. */
   passwd: string
   group: string
+  /** Birth of the agent whose folder this is. */
+  birthNote: string
   /** There while the sandbox runs without isolation. */
   openMark: string
 }
@@ -87,6 +89,7 @@ export function foldersOf(sandboxes: string, { userId, agentId }: { userId: numb
     limitsFile: join(hidden, 'limits.json'),
     passwd: join(hidden, 'passwd'),
     group: join(hidden, 'group'),
+    birthNote: join(hidden, 'birth'),
     openMark: join(hidden, 'open'),
   }
 }
