@@ -1,5 +1,6 @@
 // The chart as text: main variants, refused values, and what no variant may contain.
 import { describe, expect, test } from 'bun:test'
+import { isHostPattern } from '../../src/lib/url-rules.ts'
 import { BASE, type Drawn, draw, named, podOf, refusal } from './drawing.ts'
 import { CHART, helm, tryKubectl, valuesFile } from './shell.ts'
 
@@ -135,6 +136,47 @@ test.each([
   ['a short first password', { ...BASE, admin: { password: 'short' } }, /admin\/password/],
 ])('refused with its name: %s', async (_what, values, name) => {
   expect(await refusal(values)).toMatch(name)
+})
+
+/** Hosts of models as people may write them. */
+const HOSTS = ['llm', 'llm.corp.internal', '*.models.example', '10.20.0.5', '10.20.0.0/24', 'fd00::1', 'fd00:20::/48', '2001:db8:1:2:3:4:5:6', '1.example', '--x']
+const NO_HOSTS = ['llm:8443', '10.0.0.5:8443', 'llm/24', '10.0.0.0/33', '10.0.0', '10.0.0.256', '010.0.0.1', 'fd00::/129', 'fd00::1::2', 'x..y', '-x', 'x-', '*', '']
+
+const withHosts = (...hosts: string[]) => ({ ...BASE, agents: { modelGateways: [{ hosts, to: [{ podSelector: {} }], ports: [443] }] } })
+
+test('a host of a model is taken or refused as the server takes or refuses it', async () => {
+  const [fine, odd] = [HOSTS.filter(isHostPattern), [...NO_HOSTS, ...HOSTS].filter((host) => !isHostPattern(host))]
+  expect(odd).toEqual([...NO_HOSTS, '--x'])
+  expect(await refusal(withHosts(...fine))).toBe('accepted')
+  for (const host of odd) expect(await refusal(withHosts(host)), host).toContain('agents/modelGateways/0/hosts/0')
+})
+
+test.each<[string, object, RegExp]>([
+  ['a proxy that is a name', { server: { trustedProxies: ['ingress'] } }, /server\/trustedProxies\/0/],
+  ['a network with too many bits', { server: { trustedProxies: ['10.0.0.0/40'] } }, /server\/trustedProxies\/0/],
+  ['a network that is an address', { agents: { blockedNetworks: ['10.0.0.1'] } }, /agents\/blockedNetworks\/0/],
+  ['a port that is none', { publicUrl: 'https://sac.example.com:70000' }, /publicUrl/],
+  ['an image with its tag twice', { images: { agent: { repository: 'sac/agent:1' } } }, /images\/agent\/repository/],
+  ['an image without a name', { images: { sidecar: { repository: 'sac//sidecar' } } }, /images\/sidecar\/repository/],
+  ['a registry with a scheme', { images: { registry: 'https://registry.example.com' } }, /images\/registry/],
+  ['a pull secret that is no name', { images: { pullSecrets: ['Mine'] } }, /images\/pullSecrets\/0/],
+  ['a class that is no name', { agents: { runtimeClass: 'a..b' } }, /agents\/runtimeClass/],
+  ['a volume of nothing', { agents: { storage: { size: '0' } } }, /agents\/storage\/size/],
+  ['a domain that is none', { clusterDomain: 'cluster..local' }, /clusterDomain/],
+  ['a store without a host', { storage: { type: 's3', s3: { endpoint: 'http://minio:x', bucket: 'sac' } } }, /storage\/s3\/endpoint/],
+  ['a database that is a URL', { postgres: { enabled: false }, database: { host: 'postgres://db' } }, /database\/host/],
+])('refused before a server dies of it: %s', async (_what, values, name) => {
+  expect(await refusal({ ...BASE, ...values })).toMatch(name)
+})
+
+test('what is written with care is accepted', async () => {
+  const images = { registry: 'registry.example.com:5000/team/', agent: { repository: 'my_org/agent-of.ours' }, pullSecrets: ['my.pull-secret'] }
+  const agents = { storage: { size: '0.5Gi', class: 'fast.ssd' }, runtimeClass: 'gvisor', blockedNetworks: ['fd00:1::/32', '0.0.0.0/0'] }
+  const storage = { type: 's3', s3: { endpoint: 'http://[fd00::9]:9000', bucket: 'sac' } }
+  const database = { host: 'db_1.example.com', password: 'x' }
+  const server = { trustedProxies: ['::1', '10.0.0.0/8', '192.0.2.1'] }
+  expect(await refusal({ publicUrl: 'http://sac:8080', images, agents, storage, database, server, clusterDomain: 'k8s.example' })).toBe('accepted')
+  expect(await refusal({ ...BASE, images: { agent: { repository: 'localhost:5000/sac/agent' } }, agents: { storage: { size: 10737418240 } } })).toBe('accepted')
 })
 
 test('the cluster accepts every object of every variant, Gateway API and Envoy Gateway included', async () => {
