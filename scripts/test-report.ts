@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** From the request to end to the end by force. */
+const GRACE_MS = 5000
 
 /** How a run ended. */
 export interface TestRun {
@@ -13,16 +15,18 @@ export interface TestRun {
   skipped: number
 }
 
-/** Runs the tests at these paths and kills them after `limitMs`. Signals are handed on. */
+/** Runs the tests at these paths and ends them after `limitMs`: by request, then by force. Signals are handed on. */
 export async function runTests(paths: string[], limitMs: number): Promise<TestRun> {
   const folder = mkdtempSync(join(tmpdir(), 'sac-report-'))
   const report = join(folder, 'junit.xml')
   try {
     const command = [process.execPath, 'test', '--timeout', '60000', '--reporter=junit', `--reporter-outfile=${report}`, ...paths]
-    const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', timeout: limitMs, killSignal: 'SIGKILL' })
+    const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' })
+    const ends = [setTimeout(() => child.kill('SIGTERM'), limitMs), setTimeout(() => child.kill('SIGKILL'), limitMs + GRACE_MS)]
     const handOn = (signal: NodeJS.Signals) => child.kill(signal)
     for (const signal of SIGNALS) process.on(signal, handOn)
     const code = (await child.exited) || 0
+    for (const end of ends) clearTimeout(end)
     for (const signal of SIGNALS) process.off(signal, handOn)
     return counted(existsSync(report) ? readFileSync(report, 'utf8') : '', code)
   } finally {

@@ -4,15 +4,13 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { until } from '../../src/lib/until.ts'
 import { given } from './given.ts'
 import { knocking, runScript, scriptPod } from './knock.ts'
-import { onNode } from './node.ts'
+import { ADDRESSES, clearNode, takeAddresses } from './node.ts'
 import { InstalledPortal, type PortalUser } from './portal.ts'
 import { kubectl, tryKubectl, valuesFile } from './shell.ts'
 
 setDefaultTimeout(200_000)
 given('NODE_COMMAND')
 
-/** Addresses that no policy counts as private; nobody has them, so that the node can. */
-const ADDRESSES = { somebody: '198.51.100.10', model: '198.51.100.11', blocked: '198.51.100.12' }
 const WEB = 443
 const OTHER = 8443
 const REPORT_MS = 90_000
@@ -33,7 +31,7 @@ beforeAll(async () => {
   })
   portal = await InstalledPortal.install('k8s-network', '-f', values.path)
   outside = `${portal.namespace}-outside`
-  await onNode('for address; do ip address replace "$address/32" dev lo; done', ...Object.values(ADDRESSES))
+  await takeAddresses()
   await kubectl('create', 'namespace', outside)
   const listen = (hosts: string[], ports: number[]) =>
     `for (const host of ${JSON.stringify(hosts)}) for (const port of ${JSON.stringify(ports)}) require('node:net').createServer((socket) => socket.end()).listen(port, host)`
@@ -72,7 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await kubectl('delete', 'namespace', '--ignore-not-found', '--wait=false', outside)
-  await onNode('for address; do ip address del "$address/32" dev lo; done', ...Object.values(ADDRESSES))
+  await clearNode()
 })
 
 /** The targets that a pod with this preset reaches; one `outside` has no policy at all. */

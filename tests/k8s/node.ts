@@ -5,6 +5,14 @@ import { kubectl, run } from './shell.ts'
 
 const RUNTIME_BACK_MS = 60_000
 
+/** Addresses that no policy counts as private; nobody has them, so that the node can. */
+export const ADDRESSES = { somebody: '198.51.100.10', model: '198.51.100.11', blocked: '198.51.100.12' }
+
+/** Everything that is dropped for a test is in this chain of the packet filter. */
+const CHAIN = 'SAC-K8S-TEST'
+const CLEAR_CHAIN = `for at in INPUT FORWARD; do while iptables -w 10 -D "$at" -j "$1" 2>/dev/null; do :; done; done
+iptables -w 10 -F "$1" 2>/dev/null && iptables -w 10 -X "$1" 2>/dev/null; true`
+
 /** Prints the process that is a container's first. Its id is in the names of its control groups. */
 const FIRST_OF = `first_of() {
   for process in /proc/[0-9]*; do
@@ -74,12 +82,26 @@ listener_at "$socket"`
 export async function withoutApi(addresses: string[]): Promise<AsyncDisposable> {
   const { subsets } = JSON.parse(await kubectl('get', 'endpoints', '-n', 'default', 'kubernetes', '-o', 'json')) as { subsets: { ports: { port: number }[] }[] }
   const port = String(subsets[0]?.ports[0]?.port)
-  const rules = (action: string) =>
-    onNode(
-      `port=$2; for address in $1; do for chain in INPUT FORWARD; do iptables -w 10 ${action} "$chain" -s "$address" -p tcp --dport "$port" -j DROP || exit 1; done; done`,
-      addresses.join(' '),
-      port,
-    )
-  await rules('-I')
-  return { [Symbol.asyncDispose]: async () => void (await rules('-D')) }
+  await onNode(
+    `${CLEAR_CHAIN}
+set -e; chain=$1 port=$2; shift 2
+iptables -w 10 -N "$chain"
+for address; do iptables -w 10 -A "$chain" -s "$address" -p tcp --dport "$port" -j DROP; done
+for at in INPUT FORWARD; do iptables -w 10 -I "$at" -j "$chain"; done`,
+    CHAIN,
+    port,
+    ...addresses,
+  )
+  return { [Symbol.asyncDispose]: async () => void (await onNode(CLEAR_CHAIN, CHAIN)) }
+}
+
+/** Gives the node the addresses of nobody. */
+export async function takeAddresses(): Promise<void> {
+  await onNode('for address; do ip address replace "$address/32" dev lo || exit 1; done', ...Object.values(ADDRESSES))
+}
+
+/** Takes from the node what a suite that was killed has left there: dropped packets, addresses. What is not there is no error. */
+export async function clearNode(): Promise<void> {
+  const script = `${CLEAR_CHAIN}\nshift; for address; do ip address del "$address/32" dev lo 2>/dev/null; done; true`
+  await onNode(script, CHAIN, ...Object.values(ADDRESSES)).catch((error: Error) => process.stderr.write(`What the suite did on the node could not be undone: ${error.message}\n`))
 }
