@@ -1,7 +1,9 @@
 // What an admin is shown of a sandbox on a real cluster: use from its metrics, image, node and events, and why a start waits.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { coresOf } from '../../src/lib/quantities.ts'
 import { until } from '../../src/lib/until.ts'
 import type { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
+import type { ApiObject } from '../../src/runtime/kubernetes/client.ts'
 import type { StartProgress } from '../../src/runtime/runtime.ts'
 import { specOf, TestNamespace } from './cluster.ts'
 import { given } from './given.ts'
@@ -20,7 +22,11 @@ test('CPU and memory come from the cluster’s metrics; image, node and events f
   const spec = specOf(1)
   await runtime.start(spec, () => {}, AbortSignal.timeout(120_000))
   // Nobody has looked at its terminal yet: the CLI is not begun, and what is measured is small.
-  const used = await until(() => runtime.usage(spec), { timeoutMs: 120_000, intervalMs: 500, what: 'a measurement' })
+  const used = await until(() => runtime.usage(spec), {
+    timeoutMs: 120_000,
+    intervalMs: 500,
+    what: 'a measurement, which comes from metrics.k8s.io (metrics-server): this cluster must have it',
+  })
   expect(used.memoryBytes).toBeGreaterThan(0)
   expect(runtime.metrics()).toEqual({ kind: 'here' })
   expect(used.memoryPercent).toBe(Math.round((used.memoryBytes / 1024 ** 3) * 100))
@@ -35,9 +41,11 @@ test('CPU and memory come from the cluster’s metrics; image, node and events f
 
 test('a start that waits hands on the scheduler’s own words beside those for its user', async () => {
   const told: StartProgress[] = []
+  const nodes = await namespace.client.list<ApiObject & { status: { allocatable: { cpu: string } } }>('/api/v1/nodes')
+  const tooMuch = Math.floor(Math.max(...nodes.items.map(({ status }) => coresOf(status.allocatable.cpu)))) + 1
   const starting = runtime
     .start(
-      specOf(2, 1, { resources: { cpuLimit: 64, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }, choices: { cpuRequest: '50' } }),
+      specOf(2, 1, { resources: { cpuLimit: tooMuch, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }, choices: { cpuRequest: String(tooMuch) } }),
       (news) => told.push(news),
       AbortSignal.timeout(20_000),
     )
