@@ -1,4 +1,4 @@
-// What the suites on a cluster need from the environment, and how one comes by it. Nothing is skipped for want of it.
+// What the suites on a cluster need from the environment, and how one comes by it. Nothing is left out without a word.
 const built = (target: string) =>
   `Build the image with \`docker build --target ${target} -t sac/${target}:dev .\`, make it known to the cluster (push it, or \`kind load docker-image\`), and give its name.`
 const STORE =
@@ -14,14 +14,32 @@ const WAYS = {
   S3_ACCESS_KEY_ID: STORE,
   S3_SECRET_ACCESS_KEY: STORE,
   NODE_COMMAND:
-    'Some faults happen on a node: give the words that run a program there as root, for example `docker exec sac-control-plane` with kind, or `env` where this machine is the node.',
+    'Some faults happen on a node, where they kill processes, containerd among them: give the words that run a program there as root, for example `docker exec sac-control-plane` with kind, or `env` where this machine is the node.',
 }
 
 /** A variable that some suite needs. */
 export type Given = keyof typeof WAYS
 
+/** Without these no suite begins. */
+export const ALWAYS: Given[] = ['KUBECONFIG', 'SERVER_IMAGE', 'SIDECAR_IMAGE', 'AGENT_IMAGE']
+
+/** What may be given, and what is done where it is not. */
+export const CHOICES = [
+  { name: 'POSTGRES_IMAGE', words: 'The database is the image of the chart; where the cluster cannot pull that one, POSTGRES_IMAGE names another.' },
+  { name: 'REDIS_IMAGE', words: 'Redis is the image of the chart; where the cluster cannot pull that one, REDIS_IMAGE names another.' },
+]
+
+/** The variables that a suite with this source asks for by `given` and that are not set. */
+export function lacking(source: string, env: Record<string, string | undefined> = process.env): Given[] {
+  const asked = new Set([...source.matchAll(/\bgiven\('(\w+)'\)/g)].map(([, name]) => name))
+  return (Object.keys(WAYS) as Given[]).filter((name) => asked.has(name) && !ALWAYS.includes(name) && !env[name])
+}
+
 /** Why the suites cannot begin without this variable, and what to do. */
-export const wayTo = (name: Given) => `${name} is not set. ${WAYS[name]}`
+export const wayTo = (name: Given) => needs([name])
+
+/** As `wayTo`, of several. */
+export const needs = (names: Given[]) => `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} not set. ${[...new Set(names.map((name) => WAYS[name]))].join(' ')}`
 
 /** The variable's value; throws the way to get one. */
 export function given(name: Given): string {
