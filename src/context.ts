@@ -150,7 +150,7 @@ export async function createContext(config: Config, overrides: Overrides = {}): 
   const feed = disposing.use(new OutputFeed({ outputs, bus, logger }))
   const sessions = new Sessions({ db, bus })
   const networks = new Networks({ db, sessions })
-  const starts = new Starts({ db, environment: (agent) => agents.environment(agent) })
+  const starts = new Starts({ db, hidden: (agent) => agents.hiddenValues(agent) })
   const statuses = new AgentStatuses({ agents, sessions, runtime })
   const hub = disposing.use(new TerminalHub({ openUpstream, logger, memory: new ModesMemory(join(config.dataDir, 'terminals')) }))
   const streams = disposing.use(new EventStreams())

@@ -131,33 +131,33 @@ export class Fleet {
     return (await this.page(admin, { q: '', userId, sort: 'name', descending: false }, undefined, MOST_OF_USER)).agents
   }
 
-  /** One agent with its last starts and what the system reports about it. With `userId` only an agent of that person. */
-  async agent(_admin: Admin, id: number, userId?: number): Promise<FleetDetail> {
-    const [row] = Number.isSafeInteger(id)
-      ? await this.deps.db
-          .select({ ...LISTED, agent: agents })
-          .from(agents)
-          .innerJoin(users, OWNER)
-          .leftJoin(sessions, SESSION)
-          .where(and(eq(agents.id, id), isNull(agents.deletedAt), userId === undefined ? undefined : eq(agents.createdBy, userId)))
-      : []
-    if (!row) throw notFound('This agent')
-    const { agent, ...listed } = row
+  /** An agent to act upon; with `userId` only one of that person. Throws `not_found`. */
+  async agent(_admin: Admin, id: number, userId?: number): Promise<Agent> {
+    const wanted = and(eq(agents.id, id), isNull(agents.deletedAt), userId === undefined ? undefined : eq(agents.createdBy, userId))
+    const [agent] = Number.isSafeInteger(id) ? await this.deps.db.select().from(agents).where(wanted) : []
+    if (!agent) throw notFound('This agent')
+    return agent
+  }
+
+  /** One agent with its last starts and what the system reports about it. Throws `not_found`. */
+  async detail(admin: Admin, id: number): Promise<FleetDetail> {
+    const agent = await this.agent(admin, id)
+    const [listed] = await this.deps.db.select(LISTED).from(agents).innerJoin(users, OWNER).leftJoin(sessions, SESSION).where(eq(agents.id, agent.id))
+    if (!listed) throw notFound('This agent')
     const details = this.deps.runtime.inspect({ userId: agent.createdBy, agentId: agent.id })
     const events = details.events.map((event) => ({ ...event, message: this.deps.starts.cleaned(agent, event.message) }))
     const [shown, starts] = await Promise.all([this.withSandbox(listed), this.deps.starts.list(agent)])
     return { ...shown, details: { ...details, events }, agent, starts }
   }
 
-  /** Stops an agent; its owner is told that an admin did, and why. */
-  async stop(admin: Admin, { agent }: FleetDetail, why?: string): Promise<void> {
-    await this.deps.sessions.stop(agent, told('Stopped by an admin.', why))
-    this.deps.logger.info('an admin stopped an agent', { adminId: admin.id, agentId: agent.id })
+  /** Stops an agent that runs or sleeps; its owner is told that an admin did, and why. */
+  async stop(admin: Admin, agent: Agent, why?: string): Promise<void> {
+    if (await this.deps.sessions.stop(agent, told('Stopped by an admin.', why))) this.deps.logger.info('an admin stopped an agent', { adminId: admin.id, agentId: agent.id })
   }
 
   /** Starts an agent anew; its owner is told that an admin did, and why. */
-  async restart(admin: Admin, { agent }: FleetDetail, why?: string): Promise<void> {
-    await this.deps.sessions.restart(agent, undefined, told('An admin restarted this agent.', why))
+  async restart(admin: Admin, agent: Agent, why?: string): Promise<void> {
+    await this.deps.sessions.restart(agent, { notice: told('An admin restarted this agent.', why) })
     this.deps.logger.info('an admin restarted an agent', { adminId: admin.id, agentId: agent.id })
   }
 

@@ -38,7 +38,7 @@ export function adminPages(deps: Deps) {
     const [slice, counts] = await Promise.all([fleet.page(admin, query, placeIn(address), PAGE_ROWS), fleet.counts(admin, query.q)])
     return fleetPage(query, { slice, counts, metrics: metrics() })
   }
-  const readAgent = async (admin: Admin, id: string | undefined) => detailView(await fleet.agent(admin, parseId(id)), metrics())
+  const readAgent = async (admin: Admin, id: string | undefined) => detailView(await fleet.detail(admin, parseId(id)), metrics())
   return new Elysia({ name: 'admin-pages', prefix: '/admin' })
     .use(adminOnly({ logins, edge }))
     .get('/', () => redirect('/admin/agents'))

@@ -35,7 +35,7 @@ export function adminAgentRoutes({ fleet, metrics, logins, edge }: Deps) {
       { query: LIST },
     )
     .get('/agents/:agentId', async ({ user, params }) => {
-      const { starts, details, ...agent } = await fleet.agent(asAdmin(user), parseId(params.agentId))
+      const { starts, details, ...agent } = await fleet.detail(asAdmin(user), parseId(params.agentId))
       return { ...agentJson({ ...agent, details }), node: details.node ?? null, starts: starts.map(startJson), events: details.events.map(eventJson), metrics: metrics() }
     })
     .get('/users/:userId/agents', async ({ user, params }) => ({ agents: (await fleet.ofUser(asAdmin(user), parseId(params.userId))).map(agentJson) }))

@@ -9,7 +9,7 @@ import { Superseded } from '../runtime/runtime.ts'
 import { LIVE, sessions } from '../sessions/schema.ts'
 import type { Settings } from '../settings/settings.ts'
 import { users } from '../users/schema.ts'
-import { cliEnvironment, secretContext } from './environment.ts'
+import { cliEnvironment, hiddenValues, secretContext } from './environment.ts'
 import { PRESETS } from './presets.ts'
 import { type AgentInput, agentProblems, type ConfigInput } from './rules.ts'
 import { type AgentConfig, type AgentRow, agents, type SealedSecret, sandboxTokens } from './schema.ts'
@@ -186,9 +186,14 @@ export class Agents {
     return row
   }
 
-  /** Variables for the CLI with secrets opened. */
+  /** Variables for the CLI with secrets opened. Throws `unavailable` when a secret cannot be. */
   environment(agent: Agent): Record<string, string> {
     return cliEnvironment(agent, this.deps.box)
+  }
+
+  /** Values that are taken out of what a system says about the agent. */
+  hiddenValues(agent: Agent): string[] {
+    return hiddenValues(agent, this.deps.box)
   }
 
   /** CLAUDE.md: the system's text, then the agent's own. */

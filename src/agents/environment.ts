@@ -7,13 +7,31 @@ export function secretContext(agentId: number, name: string): string {
   return `agents:${agentId}:${name}`
 }
 
-/** The CLI's variables with the secrets opened. Handle like a secret. */
+/** The CLI's variables with the secrets opened; throws `unavailable` when one cannot be. Handle like a secret. */
 export function cliEnvironment(agent: AgentRow, box: SecretBox): Record<string, string> {
-  const open = (name: string) => {
-    const sealed = agent.secrets[name]
-    return sealed ? box.open(sealed.ciphertext, secretContext(agent.id, name)) : ''
+  return Object.fromEntries(variables(agent, (name) => opened(agent, name, box)))
+}
+
+/** The values of the CLI's variables, which must not be shown. A secret that no key opens any more is left out: no start is given it either. */
+export function hiddenValues(agent: AgentRow, box: SecretBox): string[] {
+  const openable = (name: string) => {
+    try {
+      return opened(agent, name, box)
+    } catch {
+      // @NOTE without its key a secret is unknown; whoever looks after the agent must get to it all the same.
+      return ''
+    }
   }
-  const { config } = agent
+  return variables(agent, openable).map(([, value]) => value)
+}
+
+function opened(agent: AgentRow, name: string, box: SecretBox): string {
+  const sealed = agent.secrets[name]
+  return sealed ? box.open(sealed.ciphertext, secretContext(agent.id, name)) : ''
+}
+
+// Those with a value.
+function variables({ config }: AgentRow, open: (name: string) => string): [string, string][] {
   const given: [string, string][] = [
     ['ANTHROPIC_AUTH_TOKEN', open('anthropic_auth_token')],
     ['ANTHROPIC_BASE_URL', config.anthropic_base_url],
@@ -24,5 +42,5 @@ export function cliEnvironment(agent: AgentRow, box: SecretBox): Record<string, 
     ['HTTPS_PROXY', config.https_proxy],
     ...config.custom_envs.map(({ key, value, secret }): [string, string] => [key, secret ? open(`env:${key}`) : (value ?? '')]),
   ]
-  return Object.fromEntries(given.filter(([, value]) => value !== ''))
+  return given.filter(([, value]) => value !== '')
 }

@@ -133,7 +133,7 @@ function actionPages({ agents, sessions, logins, edge }: Deps) {
     })
     .post('/agents/:id/restart', async ({ user, params, request }) => {
       const agent = await agents.owned(user, parseId(params.id))
-      await sessions.restart(agent, themeOf(user, request))
+      await sessions.restart(agent, { theme: themeOf(user, request) })
       return redirect(`/agents/${agent.id}`)
     })
     .post('/agents/:id/delete', async ({ user, params }) => {

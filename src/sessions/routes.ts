@@ -83,7 +83,9 @@ export function sessionRoutes({ sessions, agents, repeats, statuses, logins, bus
         }
       })
     })
-    .post('/agents/:id/restart', async ({ user, params, request }) => sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)), themeOf(user, request))))
+    .post('/agents/:id/restart', async ({ user, params, request }) =>
+      sessionJson(await sessions.restart(await agents.owned(user, parseId(params.id)), { theme: themeOf(user, request) })),
+    )
     .post('/agents/:id/stop', async ({ user, params, set }) => {
       await sessions.stop(await agents.owned(user, parseId(params.id)), 'Stopped by you.')
       set.status = 204

@@ -19,6 +19,14 @@ export interface StartMark {
   generation?: number
 }
 
+/** How a start begins. */
+interface Beginning {
+  /** Colours of the CLI; those that the session has unless told. */
+  theme?: SessionRow['theme']
+  /** Tells the agent's owner who began it, and why. */
+  notice?: string
+}
+
 /** What `open` came to. */
 export interface Opened {
   session: SessionRow
@@ -43,38 +51,38 @@ export class Sessions {
   }
 
   /** The agent's session; one that sleeps, was stopped or failed begins anew, without one a row is made. Answers at once. */
-  async open(agent: Agent, { theme, within = (work) => this.deps.db.transaction(work) }: { theme?: SessionRow['theme']; within?: Within } = {}): Promise<Opened> {
-    const opened = await within((tx) => this.opened(tx, agent, theme))
+  async open(agent: Agent, { within = (work) => this.deps.db.transaction(work), ...begin }: Beginning & { within?: Within } = {}): Promise<Opened> {
+    const opened = await within((tx) => this.opened(tx, agent, begin))
     if (opened.isNew) await this.announced(opened.session)
     return opened
   }
 
-  private async opened(tx: Transaction, agent: Agent, theme: SessionRow['theme'] | undefined): Promise<Opened> {
+  private async opened(tx: Transaction, agent: Agent, begin: Beginning): Promise<Opened> {
     const [made] = await tx
       .insert(sessions)
-      .values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id, theme, startedAt: new Date() })
+      .values({ id: crypto.randomUUID(), userId: agent.createdBy, agentId: agent.id, ...fresh(begin) })
       .onConflictDoNothing()
       .returning()
     if (made) return { session: made, isNew: true }
     const [revived] = await tx
       .update(sessions)
-      .set(fresh(theme))
+      .set(fresh(begin))
       .where(and(eq(sessions.agentId, agent.id), inArray(sessions.status, ['asleep', 'stopped', 'failed'])))
       .returning()
     if (revived) return { session: revived, isNew: true }
     const [present] = await tx.select().from(sessions).where(ofAgent(agent.id)).limit(1)
     // Deleted between the two statements: the next try makes a new one.
-    return present ? { session: present, isNew: false } : this.opened(tx, agent, theme)
+    return present ? { session: present, isNew: false } : this.opened(tx, agent, begin)
   }
 
-  /** Begins a new generation of a session that runs, in the colours that it has unless told. `notice` tells its owner why. */
-  async restart(agent: Agent, theme?: SessionRow['theme'], notice?: string): Promise<SessionRow> {
+  /** Begins a new generation of a session that runs, in the colours that it has unless told; one that does not run begins. */
+  async restart(agent: Agent, begin: Beginning = {}): Promise<SessionRow> {
     const [row] = await this.deps.db
       .update(sessions)
-      .set({ ...fresh(theme), notice: notice ?? null })
+      .set(fresh(begin))
       .where(and(eq(sessions.agentId, agent.id), ne(sessions.status, 'deleted')))
       .returning()
-    if (!row) return (await this.open(agent, { theme })).session
+    if (!row) return (await this.open(agent, begin)).session
     await this.announced(row)
     return row
   }
@@ -86,22 +94,22 @@ export class Sessions {
   async beginAnew(tx: Transaction, agentId: number, notice: string, from: SessionStatus[] = LIVE): Promise<SessionRow | undefined> {
     const [row] = await tx
       .update(sessions)
-      .set({ ...fresh(), notice })
+      .set(fresh({ notice }))
       .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, from)))
       .returning()
     return row
   }
 
-  /** Asks for an end; the files stay. */
-  async stop(agent: Agent, reason: string): Promise<void> {
-    await this.set(and(eq(sessions.agentId, agent.id), inArray(sessions.status, LIVE)), { status: 'stopped', reason, activity: null, activityDetail: null })
+  /** Asks for an end of one that runs or sleeps; the files stay. False when there was nothing to end. */
+  async stop(agent: Agent, reason: string): Promise<boolean> {
+    const stoppable = and(eq(sessions.agentId, agent.id), inArray(sessions.status, [...LIVE, 'asleep']))
+    return (await this.set(stoppable, { status: 'stopped', reason, activity: null, activityDetail: null })) > 0
   }
 
   /** Marks the session as deleted; the sandbox ends, the agent and its files stay. */
   async delete(user: { id: number }, id: string): Promise<void> {
     const session = await this.owned(user, id)
-    // One that had ended before ends no later by this.
-    await this.set(eq(sessions.id, session.id), { status: 'deleted', ...(LIVE.includes(session.status) ? {} : { updatedAt: session.updatedAt }) })
+    await this.set(eq(sessions.id, session.id), { status: 'deleted' })
   }
 
   /** A session of this user's agents, or `not_found`. Deleted ones are not there any more. */
@@ -221,10 +229,12 @@ export class Sessions {
       .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, ['running', 'idle'])))
   }
 
-  private async set(where: ReturnType<typeof and>, change: SessionChange & Partial<Pick<SessionRow, 'updatedAt'>>): Promise<number> {
+  private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {
+    // One that had ended keeps the moment at which it did: its sandbox's token is good for a minute from there.
+    const updatedAt = sql`case when ${inArray(sessions.status, LIVE)} then ${sql.param(new Date(), sessions.updatedAt)} else ${sessions.updatedAt} end`
     const rows = await this.deps.db
       .update(sessions)
-      .set({ updatedAt: new Date(), ...change })
+      .set({ updatedAt, ...change })
       .where(where)
       .returning()
     await Promise.all(rows.map((row) => this.announced(row)))
@@ -243,14 +253,14 @@ function ofAgent(agentId: number) {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-function fresh(theme?: SessionRow['theme']) {
+function fresh({ theme, notice }: Beginning = {}) {
   return {
     theme,
     status: 'creating' as const,
     steps: [],
     reason: null,
     warning: null,
-    notice: null,
+    notice: notice ?? null,
     activity: null,
     activityDetail: null,
     readyAt: null,

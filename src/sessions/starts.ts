@@ -18,7 +18,7 @@ export interface StartNews extends Partial<Pick<SandboxStartRow, 'outcome' | 'ge
 
 /** Keeps and tells. Everything the system says passes here, and loses the agent's secrets. */
 export class Starts {
-  constructor(private readonly deps: { db: Db; environment: (agent: Agent) => Record<string, string> }) {}
+  constructor(private readonly deps: { db: Db; hidden: (agent: Agent) => string[] }) {}
 
   /** Begins the record of a start. `cause` is what had ended the sandbox before, where it comes back by itself. */
   async begin({ agentId, startedAt }: StartOf, cause: string | null): Promise<void> {
@@ -45,6 +45,6 @@ export class Starts {
 
   /** What a system says about an agent, without the values of the agent's environment and without credentials. */
   cleaned(agent: Agent, text: string, secrets: readonly string[] = []): string {
-    return withoutSecrets(text, [...Object.values(this.deps.environment(agent)), ...secrets])
+    return withoutSecrets(text, [...this.deps.hidden(agent), ...secrets])
   }
 }

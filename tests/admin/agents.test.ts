@@ -1,7 +1,10 @@
 // Agents of everyone: admins find, list, read, stop and restart them; nobody else learns that they are there.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
 import { stateSql } from '../../src/admin/fleet-query.ts'
+import { secretContext } from '../../src/agents/environment.ts'
 import { agents, sessions } from '../../src/db/schema.ts'
+import { SecretBox } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
 import { agentState } from '../../src/sessions/agent-statuses.ts'
 import { SESSION_STATUSES } from '../../src/sessions/schema.ts'
@@ -180,10 +183,10 @@ describe('one agent', () => {
   const pages = () => Promise.all(['', `/${agentId}`].map(async (path) => (await admin.ask<string>('GET', `/admin/agents${path}`, undefined, { accept: 'text/html' })).body))
 
   test('shows its start, its use and its owner, and nothing that is secret or private', async () => {
-    const { body, status } = await admin.ask<{ status: string; starts: { outcome: string }[]; metrics: { kind: string }; memory_usage_bytes: number }>(
-      'GET',
-      `/api/admin/agents/${agentId}`,
-    )
+    const read = () => admin.ask<{ status: string; starts: { outcome: string }[]; metrics: { kind: string }; memory_usage_bytes: number }>('GET', `/api/admin/agents/${agentId}`)
+    // An agent runs a moment before its start is on record.
+    await until(async () => (await read()).body.starts[0]?.outcome === 'ready', { what: 'the record of its start' })
+    const { body, status } = await read()
     expect(status).toBe(200)
     expect(body).toMatchObject({ status: 'running', starts: [{ outcome: 'ready', evidence: null }], events: [], metrics: { kind: 'here' }, owner: { username: 'mira' } })
     expect(body.memory_usage_bytes).toBeGreaterThan(0)
@@ -217,6 +220,38 @@ describe('one agent', () => {
     await mira.ask('POST', `/api/agents/${agentId}/restart`)
     await until(async () => (await session()).status === 'running', { timeoutMs: 30_000, what: 'the next start' })
     expect(await page()).not.toContain('An admin restarted')
+  })
+
+  test('that sleeps is stopped like one that runs', async () => {
+    await app.portal.context.sessions.sleep({ id: sessionId }, new Date())
+    expect(await session()).toMatchObject({ status: 'asleep' })
+    expect((await admin.ask('POST', `/api/admin/users/${miraId}/agents/${agentId}/stop`, { reason: 'Nobody needs it.' })).status).toBe(204)
+    expect(await session()).toMatchObject({ status: 'stopped', reason: 'Stopped by an admin. Nobody needs it.' })
+    await mira.startAgent(agentId)
+  })
+
+  test('that was never started is started by a restart, and its owner is told so, too', async () => {
+    const id = await mira.createAgent('Never started')
+    expect((await admin.ask('POST', `/api/admin/users/${miraId}/agents/${id}/restart`, { reason: 'To see whether it comes up.' })).status).toBe(200)
+    await mira.startAgent(id)
+    expect((await mira.ask<string>('GET', `/agents/${id}`, undefined, { accept: 'text/html' })).body).toContain(
+      '<b>An admin restarted this agent.</b><p>To see whether it comes up.</p>',
+    )
+    await mira.ask('DELETE', `/api/agents/${id}`)
+  })
+
+  test('with a secret that no key opens any more is looked at, stopped and restarted; its start says why it failed', async () => {
+    const id = await mira.createAgent('Of a lost key')
+    const ciphertext = new SecretBox(['ab'.repeat(32)]).seal('the-key-of-mira', secretContext(id, 'anthropic_auth_token'))
+    const secrets = { anthropic_auth_token: { last4: '', setAt: new Date().toISOString(), ciphertext } }
+    await app.portal.context.database.db.update(agents).set({ secrets }).where(eq(agents.id, id))
+    const read = async () => (await admin.ask<{ status: string; starts: { outcome: string; reason: string | null }[] }>('GET', `/api/admin/agents/${id}`)).body
+    expect((await admin.ask('POST', `/api/admin/users/${miraId}/agents/${id}/restart`)).status).toBe(200)
+    await until(async () => (await read()).status === 'failed', { timeoutMs: 30_000, what: 'the failed start' })
+    expect((await read()).starts[0]).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('A stored secret cannot be read with the present keys.') })
+    expect((await admin.ask('POST', `/api/admin/users/${miraId}/agents/${id}/stop`)).status).toBe(204)
+    expect((await admin.ask('GET', `/admin/agents/${id}`, undefined, { accept: 'text/html' })).status).toBe(200)
+    await mira.ask('DELETE', `/api/agents/${id}`)
   })
 
   test('words that cannot be shown are refused, and nothing happens', async () => {

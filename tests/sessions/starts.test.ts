@@ -1,6 +1,8 @@
 // What admins are told about starts after the fact: why each waited, failed or ended, and nothing secret.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Agent } from '../../src/agents/agents.ts'
+import { secretContext } from '../../src/agents/environment.ts'
+import { SecretBox } from '../../src/lib/crypto.ts'
 import { AppError } from '../../src/lib/errors.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
@@ -19,7 +21,7 @@ beforeAll(async () => {
   mira = await app.as('mira')
   await app.portal.context.settings.set('max_agents_per_user', 100, undefined)
   const { database, agents } = app.portal.context
-  starts = new Starts({ db: database.db, environment: (agent) => agents.environment(agent) })
+  starts = new Starts({ db: database.db, hidden: (agent) => agents.hiddenValues(agent) })
 })
 afterAll(() => app[Symbol.asyncDispose]())
 
@@ -70,6 +72,16 @@ test('a start that is refused keeps what the cluster said, not only what its own
     reason: 'The cluster refused the sandbox.',
     evidence: 'admission webhook "guard" denied the request: env ANTHROPIC_AUTH_TOKEN=[hidden]',
   })
+})
+
+test('what the system says is kept and shown when a secret cannot be opened any more, without those that can', async () => {
+  const agent = await agentWithSecrets()
+  const ciphertext = new SecretBox(['ab'.repeat(32)]).seal(KEY, secretContext(agent.id, 'anthropic_auth_token'))
+  const locked = { ...agent, secrets: { ...agent.secrets, anthropic_auth_token: { last4: '', setAt: '', ciphertext } } }
+  expect(starts.cleaned(locked, `a sandbox with ${PLAIN} failed`)).toBe('a sandbox with [hidden] failed')
+  const record = await recorded(locked)
+  await record.failed('It failed.', new Error(`refused: ${PLAIN}`))
+  expect((await starts.list(locked))[0]).toMatchObject({ outcome: 'failed', reason: 'It failed.', evidence: 'refused: [hidden]' })
 })
 
 test('twenty starts of an agent are kept, the newest; those of another agent stay', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from '../../src/db/client.ts'
+import { type ExposureNotice, INTERNAL_PATHS } from '../../src/internal/contract.ts'
 import { until } from '../../src/lib/until.ts'
 import { foldersOf, sandboxesRoot } from '../../src/runtime/local/layout.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
@@ -25,10 +26,12 @@ async function running(): Promise<{ agentId: number; sessionId: string; token: s
   return { agentId, sessionId, token: readFileSync(join(foldersOf(sandboxesRoot(app.dataDir), { userId, agentId }).root, 'hidden', 'token'), 'utf8').trim() }
 }
 
-async function answers(token: string): Promise<number> {
+async function told(token: string, path: string, body: ExposureNotice | { path: string; size: number }): Promise<number> {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  return (await fetch(`${app.portal.internalUrl}/api/internal/output/room`, { method: 'POST', headers, body: JSON.stringify({ path: 'x', size: 1 }) })).status
+  return (await fetch(app.portal.internalUrl + path, { method: 'POST', headers, body: JSON.stringify(body) })).status
 }
+
+const answers = (token: string) => told(token, INTERNAL_PATHS.room, { path: 'x', size: 1 })
 
 /** Lets a session have ended more than a minute ago. */
 async function aMinuteLater(sessionId: string): Promise<void> {
@@ -51,6 +54,23 @@ test.each([
   // Nothing that is done with a session that has ended gives it another minute.
   await mira.ask('DELETE', `/api/sessions/${sessionId}`)
   expect(await answers(token)).toBe(401)
+})
+
+test('nothing that an ended sandbox or an admin still says makes its last minute longer', async () => {
+  const { agentId, sessionId, token } = await running()
+  const { agents, networks, sessions } = app.portal.context
+  const agent = await agents.owned({ id: userId }, agentId)
+  await networks.note(agent, 'open')
+  await sessions.stop(agent, 'Stopped by you.')
+  const endedAt = async () => (await sessions.ofAgent(agentId))?.updatedAt
+  const ended = await endedAt()
+  expect(await told(token, INTERNAL_PATHS.exposure, { network: 'closed' })).toBe(200)
+  expect(await endedAt()).toEqual(ended)
+  await mira.startAgent(agentId)
+  await sessions.sleep({ id: sessionId }, new Date())
+  const slept = await endedAt()
+  await sessions.stop(agent, 'Stopped by an admin.')
+  expect(await sessions.ofAgent(agentId)).toMatchObject({ status: 'stopped', updatedAt: slept })
 })
 
 test('the token of a deleted agent is refused with the very next request', async () => {
