@@ -11,6 +11,7 @@ import { until } from '../src/lib/until.ts'
 import { KubernetesRuntime } from '../src/runtime/kubernetes/adapter.ts'
 import { startPortal } from '../src/server.ts'
 import { Lease } from '../src/sessions/lease.ts'
+import { EMPTY_CONFIG } from '../tests/support/empty-config.ts'
 import { limits, quantile } from './support/report.ts'
 import { INSTALLATION, NAMESPACE } from './support/scripted-cluster.ts'
 
@@ -124,8 +125,6 @@ async function rss(): Promise<number> {
 async function people(): Promise<{ token: string; userIds: number[] }> {
   const { database, logins } = portal.context
   const { db } = database
-  const models = { anthropic_haiku_model: '', anthropic_sonnet_model: '', anthropic_opus_model: '' }
-  const agentConfig = { provider: '', anthropic_base_url: '', ...models, http_proxy: '', https_proxy: '', custom_envs: [] }
   const userIds: number[] = []
   const tokens: string[] = []
   for (const name of ['many', 'others']) {
@@ -137,7 +136,7 @@ async function people(): Promise<{ token: string; userIds: number[] }> {
     userIds.push(user.id)
     const rows = await db
       .insert(agents)
-      .values(Array.from({ length: LISTED }, (_, at) => ({ createdBy: user.id, name: `${name} ${at}`, config: agentConfig, generation: 1 })))
+      .values(Array.from({ length: LISTED }, (_, at) => ({ createdBy: user.id, name: `${name} ${at}`, config: EMPTY_CONFIG, generation: 1 })))
       .returning()
     await db.insert(sessions).values(rows.map(({ id }) => ({ id: crypto.randomUUID(), userId: user.id, agentId: id, status: 'running' as const })))
     tokens.push((await logins.open(user, { userAgent: 'bench', address: '127.0.0.1' })).token)

@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/lib/logger.ts'
 import type { Runtime, SandboxState } from '../../src/runtime/runtime.ts'
 import { startPortal } from '../../src/server.ts'
 import { Lease } from '../../src/sessions/lease.ts'
+import { EMPTY_CONFIG } from '../../tests/support/empty-config.ts'
 
 const PER_USER = 20
 
@@ -66,19 +67,9 @@ async function people({ database: { db }, logins }: Awaited<ReturnType<typeof st
     if (!user) throw new Error('no user')
     const { token } = await logins.open(user, { userAgent: 'bench', address: '127.0.0.1' })
     const number = Math.min(PER_USER, count - made.length)
-    const config = {
-      provider: '',
-      anthropic_base_url: '',
-      anthropic_haiku_model: '',
-      anthropic_sonnet_model: '',
-      anthropic_opus_model: '',
-      http_proxy: '',
-      https_proxy: '',
-      custom_envs: [],
-    }
     const rows = await db
       .insert(agents)
-      .values(Array.from({ length: number }, () => ({ createdBy: user.id, name: 'Idle', config })))
+      .values(Array.from({ length: number }, () => ({ createdBy: user.id, name: 'Idle', config: EMPTY_CONFIG })))
       .returning()
     const open = await db
       .insert(sessions)

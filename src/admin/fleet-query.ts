@@ -6,8 +6,11 @@ import type { AgentState } from '../sessions/agent-statuses.ts'
 import { sandboxStarts, sessions } from '../sessions/schema.ts'
 import { users } from '../users/schema.ts'
 
+/** States in the order of lists of admins: what needs somebody comes first. */
 export const FLEET_STATES = ['failed', 'needs-you', 'starting', 'working', 'running', 'idle', 'stopped'] as const satisfies readonly AgentState[]
+/** What the list can be sorted by. */
 export const FLEET_SORTS = ['state', 'name', 'owner', 'active'] as const
+/** One of them. */
 export type FleetSort = (typeof FLEET_SORTS)[number]
 
 /** Search, filter and order. */
@@ -40,6 +43,7 @@ export function placeOf(cursor: string, field: 'before' | 'after', sort: FleetSo
   return place
 }
 
+/** The cursor of a place. */
 export function cursorOf({ value, id }: Place): string {
   return Buffer.from(`${value}${SEPARATOR}${id}`).toString('base64url')
 }

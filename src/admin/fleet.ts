@@ -8,7 +8,7 @@ import type { Logger } from '../lib/logger.ts'
 import { textProblem } from '../lib/text.ts'
 import type { Runtime, SandboxDetails, SandboxUsage } from '../runtime/runtime.ts'
 import type { AgentState } from '../sessions/agent-statuses.ts'
-import { type SandboxStartRow, type SessionRow, sessions } from '../sessions/schema.ts'
+import { LIVE, type SandboxStartRow, type SessionRow, sessions } from '../sessions/schema.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { Starts } from '../sessions/starts.ts'
 import { type UserRow, users } from '../users/schema.ts'
@@ -82,8 +82,6 @@ export interface FleetSlice {
 
 /** Where a page begins or ends; the first one without. */
 export type FleetPlace = { after: Place } | { before: Place } | undefined
-
-const LIVE = new Set<SessionRow['status'] | undefined>(['creating', 'running', 'idle'])
 
 /** Reads rows; what runs comes from the runtime's view, never from a call for one agent. */
 export class Fleet {
@@ -174,7 +172,7 @@ export class Fleet {
   }
 
   private async withSandbox(row: Omit<FleetAgent, 'details' | 'usage'>): Promise<FleetAgent> {
-    if (!LIVE.has(row.session?.status)) return row
+    if (!row.session || !LIVE.includes(row.session.status)) return row
     const key = { userId: row.userId, agentId: row.id }
     // A cluster that cannot be read now leaves the rows as they are.
     const usage = await this.deps.runtime.usage(key).catch(() => undefined)

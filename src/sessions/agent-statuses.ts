@@ -1,7 +1,7 @@
 // What each agent does now, for lists: the session's row with what the sandbox uses.
 import type { Agent, Agents } from '../agents/agents.ts'
 import type { Runtime, SandboxUsage } from '../runtime/runtime.ts'
-import type { SessionRow } from './schema.ts'
+import { type SessionRow, UP } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 
 /** The word and icon of an agent in the lists; see the interface's table of states. */
@@ -64,8 +64,8 @@ export class AgentStatuses {
   }
 
   private async status(agent: Agent, session: SessionRow | undefined): Promise<AgentStatus> {
-    const live = session?.status === 'running' || session?.status === 'idle'
-    return { agent, session, state: agentState(session), usage: live ? await this.usage(agent) : undefined }
+    const isUp = session !== undefined && UP.includes(session.status)
+    return { agent, session, state: agentState(session), usage: isUp ? await this.usage(agent) : undefined }
   }
 
   private usage(agent: Agent): Promise<SandboxUsage | undefined> {

@@ -8,7 +8,7 @@ import type { Runtime, SandboxState } from '../runtime/runtime.ts'
 import { agentPrefix } from '../storage/keys.ts'
 import type { Outputs } from '../workspace/outputs.ts'
 import type { Idleness } from './idleness.ts'
-import type { SessionRow } from './schema.ts'
+import { LIVE, type SessionRow, UP } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import type { SandboxStarter } from './starter.ts'
 import type { Starts } from './starts.ts'
@@ -113,8 +113,7 @@ export class Reconciler {
     const agent = await agents.present(agentId)
     if (!agent) return this.removeAgent(agentId)
     const [session, state] = await Promise.all([sessions.ofAgent(agentId), runtime.state({ userId: agent.createdBy, agentId })])
-    const shouldRun = session?.status === 'creating' || session?.status === 'running' || session?.status === 'idle'
-    if (!session || !shouldRun) {
+    if (!session || !LIVE.includes(session.status)) {
       await this.deps.starter.cancel(agentId)
       if (state.phase !== 'absent') await runtime.stop(state)
       return
@@ -133,7 +132,7 @@ export class Reconciler {
     const reason = state.generation > agent.generation ? RESTORED : (state.reason ?? 'The sandbox ended by itself.')
     await this.noteEnd(agent, session, { ...state, reason })
     if (recent.length >= HEAL_LIMIT) {
-      await this.deps.sessions.change(session, ['running', 'idle'], {
+      await this.deps.sessions.change(session, UP, {
         status: 'failed',
         reason: `${reason} It did so ${recent.length + 1} times in ten minutes. Look at what the agent runs, then start it again.`,
         activity: null,
@@ -141,7 +140,7 @@ export class Reconciler {
       return
     }
     this.deps.logger.warn('a sandbox is gone and starts again', { agentId: agent.id, reason })
-    await this.deps.sessions.change(session, ['running', 'idle'], { status: 'creating', reason, steps: [], startedAt: new Date(), readyAt: null, activity: null })
+    await this.deps.sessions.change(session, UP, { status: 'creating', reason, steps: [], startedAt: new Date(), readyAt: null, activity: null })
   }
 
   // @NOTE what admins are told later is no reason to leave a sandbox down now.

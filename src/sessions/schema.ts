@@ -5,11 +5,16 @@ import { agents } from '../agents/schema.ts'
 import type { StartStep } from '../runtime/runtime.ts'
 import { users } from '../users/schema.ts'
 
+/** What a session may be at; a deleted one makes room for the agent's next. */
 export const SESSION_STATUSES = ['creating', 'running', 'idle', 'asleep', 'stopped', 'failed', 'deleted'] as const
+/** One of them. */
 export type SessionStatus = (typeof SESSION_STATUSES)[number]
 
-/** Those in which a sandbox runs or is about to. */
-export const LIVE: SessionStatus[] = ['creating', 'running', 'idle']
+/** Those in which a sandbox runs. */
+export const UP: SessionStatus[] = ['running', 'idle']
+
+/** Those in which one runs or is about to. */
+export const LIVE: SessionStatus[] = ['creating', ...UP]
 
 /** One finished or current step of a start; times are milliseconds since the start. */
 export interface StepRecord {
@@ -21,6 +26,7 @@ export interface StepRecord {
   total?: number
 }
 
+/** One for each agent, beside those that were deleted. */
 export const sessions = pgTable(
   'sessions',
   {
@@ -55,8 +61,10 @@ export const sessions = pgTable(
   (table) => [uniqueIndex('sessions_one_per_agent').on(table.agentId).where(sql`status <> 'deleted'`), index('sessions_user').on(table.userId)],
 )
 
+/** A row of `sessions`. */
 export type SessionRow = typeof sessions.$inferSelect
 
+/** What a start has come to so far. */
 export const START_OUTCOMES = ['starting', 'ready', 'failed', 'ended'] as const
 
 /** The last starts of each agent's sandbox, for admins. */
@@ -84,6 +92,7 @@ export const sandboxStarts = pgTable(
   (table) => [unique('sandbox_starts_once').on(table.agentId, table.startedAt)],
 )
 
+/** A row of `sandbox_starts`. */
 export type SandboxStartRow = typeof sandboxStarts.$inferSelect
 
 /** What each agent's sandbox has found out about its network. */

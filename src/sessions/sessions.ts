@@ -6,7 +6,7 @@ import type { Bus } from '../bus/bus.ts'
 import type { Db, Transaction, Within } from '../db/client.ts'
 import { notFound } from '../lib/errors.ts'
 import { EXPOSED } from './networks.ts'
-import { LIVE, type SessionRow, type SessionStatus, sessions } from './schema.ts'
+import { LIVE, type SessionRow, type SessionStatus, sessions, UP } from './schema.ts'
 
 /** Columns that progress and activity may change. */
 export type SessionChange = Partial<Pick<SessionRow, 'status' | 'steps' | 'reason' | 'warning' | 'activity' | 'activityDetail' | 'readyAt' | 'lastActive' | 'startedAt'>>
@@ -186,7 +186,7 @@ export class Sessions {
     const rows = await db
       .update(sessions)
       .set({ lastActive: new Date() })
-      .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, ['running', 'idle'])))
+      .where(and(eq(sessions.agentId, agentId), inArray(sessions.status, UP)))
       .returning({ id: sessions.id, startedAt: sessions.startedAt, status: sessions.status })
     for (const { id, startedAt, status } of rows) if (status === 'idle') await this.change({ id, startedAt }, ['idle'], { status: 'running' })
   }
@@ -198,7 +198,7 @@ export class Sessions {
 
   /** Puts a running session to sleep unless something has happened since `quietSince`. Only `open` and `restart` wake it. */
   async sleep(session: Pick<SessionRow, 'id'>, quietSince: Date): Promise<void> {
-    const quiet = and(eq(sessions.id, session.id), inArray(sessions.status, ['running', 'idle']), lte(sessions.lastActive, quietSince))
+    const quiet = and(eq(sessions.id, session.id), inArray(sessions.status, UP), lte(sessions.lastActive, quietSince))
     await this.set(quiet, { status: 'asleep', reason: null, warning: null, activity: null, activityDetail: null })
   }
 
@@ -226,7 +226,7 @@ export class Sessions {
     await db
       .update(sessions)
       .set({ lastActive: new Date() })
-      .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, ['running', 'idle'])))
+      .where(and(inArray(sessions.agentId, agentIds), inArray(sessions.status, UP)))
   }
 
   private async set(where: ReturnType<typeof and>, change: SessionChange): Promise<number> {

@@ -23,6 +23,7 @@ export interface StartLimits {
   answerMs: number
 }
 
+/** Those of a portal. */
 export const START_LIMITS: StartLimits = { readyMs: 300_000, answerMs: 60_000 }
 
 interface Deps {

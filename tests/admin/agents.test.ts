@@ -1,14 +1,16 @@
 // Agents of everyone: admins find, list, read, stop and restart them; nobody else learns that they are there.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import { stateSql } from '../../src/admin/fleet-query.ts'
+import { FLEET_STATES, stateSql } from '../../src/admin/fleet-query.ts'
 import { secretContext } from '../../src/agents/environment.ts'
 import { agents, sessions } from '../../src/db/schema.ts'
 import { SecretBox } from '../../src/lib/crypto.ts'
 import { until } from '../../src/lib/until.ts'
 import { agentState } from '../../src/sessions/agent-statuses.ts'
 import { SESSION_STATUSES } from '../../src/sessions/schema.ts'
+import { STATE_ORDER } from '../../views/admin/fleet-address.ts'
 import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+import { EMPTY_CONFIG } from '../support/empty-config.ts'
 
 setDefaultTimeout(60_000)
 let app: TestApp
@@ -42,23 +44,13 @@ const names = (listed: Listed) => listed.agents.map(({ name }) => name)
 /** Rows as they would be after some use: one agent for each status and activity. */
 async function made(userId: number, prefix: string) {
   const { db } = app.portal.context.database
-  const config = {
-    provider: '',
-    anthropic_base_url: '',
-    anthropic_haiku_model: '',
-    anthropic_sonnet_model: '',
-    anthropic_opus_model: '',
-    http_proxy: '',
-    https_proxy: '',
-    custom_envs: [],
-  }
   // Only what the reconcile loop leaves alone: nothing here has a sandbox.
   const kinds = SESSION_STATUSES.filter((status) => !['creating', 'running', 'idle'].includes(status)).flatMap((status) =>
     [null, 'working', 'needs-you'].map((activity) => ({ status, activity })),
   )
   const rows = await db
     .insert(agents)
-    .values(kinds.map(({ status }, at) => ({ createdBy: userId, name: `${prefix} ${at} ${status}`, config })))
+    .values(kinds.map(({ status }, at) => ({ createdBy: userId, name: `${prefix} ${at} ${status}`, config: EMPTY_CONFIG })))
     .returning()
   await db.insert(sessions).values(
     rows.map(({ id }, at) => ({
@@ -131,6 +123,10 @@ describe('the list', () => {
       tx.rollback()
     })
     expect(await undone.catch((error: Error) => error.constructor.name)).toBe('TransactionRollbackError')
+  })
+
+  test('offers the states in the order that it sorts them by', () => {
+    expect(STATE_ORDER).toEqual(FLEET_STATES)
   })
 
   test('finds by parts of names and by number, whatever is in them; counts by state go with the search', async () => {

@@ -3,6 +3,7 @@ import { Icon } from '../components/icon.tsx'
 import type { PageFrame, Viewer } from '../model.ts'
 import { AccountMenu, type Place } from '../navigation.tsx'
 
+/** Where in the admin area a page is. */
 export type AdminSection = 'agents' | 'rollouts' | 'settings'
 
 // The sections that there are. `go` is the second key of the shortcut that begins with g.
