@@ -38,7 +38,7 @@ import { Reconciler } from './sessions/reconcile.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { SandboxStarter, START_LIMITS, type StartLimits } from './sessions/starter.ts'
 import { Starts } from './sessions/starts.ts'
-import type { EnvironmentValues } from './settings/keys.ts'
+import { environmentValues } from './settings/environment-values.ts'
 import { Settings } from './settings/settings.ts'
 import { openStorage } from './storage/open.ts'
 import type { Storage } from './storage/storage.ts'
@@ -273,14 +273,6 @@ async function runtimeOf(config: Config, { db, logger, secretKeys, internalUrl }
   if (cluster) return clusterRuntime(cluster, { installation: await installationId(db), secretKeys, logger })
   const { claudeBin, installEnvironment, allowUnsandboxed } = config.runtime
   return new LocalRuntime({ dataDir: config.dataDir, claudeBin, installEnvironment, sidecarBin: sidecarExecutable(config), allowUnsandboxed, logger, internalUrl })
-}
-
-/** What the operator configured for agents in a cluster holds until an admin sets something else. */
-function environmentValues({ cluster }: Config): EnvironmentValues {
-  if (!cluster) return {}
-  const { agentImage, runtimeClass, volume } = cluster
-  const ofVolume = volume.kind === 'pvc' ? { agent_storage_size: volume.size, agent_storage_class: volume.storageClass } : {}
-  return { docker_image: agentImage, agent_runtime_class: runtimeClass, ...ofVolume }
 }
 
 async function clusterRuntime(

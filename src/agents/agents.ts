@@ -9,10 +9,10 @@ import { Superseded } from '../runtime/runtime.ts'
 import { LIVE, sessions } from '../sessions/schema.ts'
 import type { Settings } from '../settings/settings.ts'
 import { users } from '../users/schema.ts'
-import { cliEnvironment, hiddenValues, secretContext } from './environment.ts'
-import { PRESETS } from './presets.ts'
-import { type AgentInput, agentProblems, type ConfigInput } from './rules.ts'
-import { type AgentConfig, type AgentRow, agents, type SealedSecret, sandboxTokens } from './schema.ts'
+import { cliEnvironment, hiddenValues } from './environment.ts'
+import { blankAgent, mergedAgent, whatStartsReads } from './merging.ts'
+import { type AgentInput, agentProblems } from './rules.ts'
+import { type AgentRow, agents, sandboxTokens } from './schema.ts'
 
 /** Proof that whoever holds it may act on this agent: only `owned` and `bySandboxToken` hand one out to requests. */
 export type Agent = AgentRow
@@ -83,7 +83,7 @@ export class Agents {
       if (expectedVersion !== undefined && expectedVersion !== row.version) {
         throw new AppError('stale', 'version_conflict', 'This agent was changed meanwhile, in another tab or by an admin. Reload to see it, then save again.')
       }
-      const next = this.merged(row, input)
+      const next = mergedAgent(row, input, this.deps.box)
       const version = row.version + 1
       const needsRestart = whatStartsReads(next) !== whatStartsReads(row)
       const [saved] = await tx
@@ -212,59 +212,13 @@ export class Agents {
 
   private async insert(tx: Transaction, user: Owner, input: AgentInput & { name: string }): Promise<Agent> {
     const [{ id } = { id: 0 }] = await tx.execute<{ id: number }>(sql`select nextval('agents_id_seq')::int as id`)
-    const blank = {
-      id,
-      config: emptyConfig(),
-      secrets: {},
-      name: input.name.trim(),
-      description: '',
-      icon: 'bot',
-      instructions: '',
-      cpuLimit: null,
-      memoryLimitMb: null,
-      image: null,
-    }
+    const blank = blankAgent(id, input.name.trim())
     const [row] = await tx
       .insert(agents)
-      .values({ ...blank, ...this.merged(blank, input), createdBy: user.id })
+      .values({ ...blank, ...mergedAgent(blank, input, this.deps.box), createdBy: user.id })
       .returning()
     if (!row) throw new Error('an insert returned no row')
     return row
-  }
-
-  private merged(row: Mergeable, input: AgentInput): Omit<Mergeable, 'id'> {
-    const pick = <T>(given: T | undefined, present: T) => (given === undefined ? present : given)
-    const { config, secrets } = input.config ? this.mergedConfig(row, input.config) : row
-    return {
-      name: pick(input.name?.trim(), row.name),
-      description: pick(input.description?.trim(), row.description),
-      icon: pick(input.icon, row.icon),
-      instructions: pick(input.instructions, row.instructions),
-      cpuLimit: pick(input.cpu_limit, row.cpuLimit),
-      memoryLimitMb: pick(input.memory_limit_mb, row.memoryLimitMb),
-      image: pick(input.image, row.image),
-      config,
-      secrets,
-    }
-  }
-
-  private mergedConfig(row: Mergeable, input: ConfigInput): Pick<Mergeable, 'config' | 'secrets'> {
-    const { anthropic_auth_token: token, custom_envs: envs, ...plain } = input
-    const secrets: Record<string, SealedSecret> = { ...row.secrets }
-    const put = (name: string, value: string | null | undefined) => {
-      if (value === undefined) return
-      if (value === null || value === '') delete secrets[name]
-      else secrets[name] = { last4: value.length >= 12 ? value.slice(-4) : '', setAt: new Date().toISOString(), ciphertext: this.deps.box.seal(value, secretContext(row.id, name)) }
-    }
-    put('anthropic_auth_token', token)
-    const config: AgentConfig = { ...row.config, ...plain }
-    if (envs) {
-      const kept = new Set(envs.filter((env) => env.secret).map((env) => `env:${env.key}`))
-      for (const name of Object.keys(secrets)) if (name.startsWith('env:') && !kept.has(name)) delete secrets[name]
-      for (const env of envs) if (env.secret) put(`env:${env.key}`, env.value || undefined)
-      config.custom_envs = envs.map(({ key, value = '', secret = false }) => (secret ? { key, secret } : { key, value, secret }))
-    }
-    return { config, secrets }
   }
 
   private async announce(agent: Agent): Promise<void> {
@@ -272,29 +226,8 @@ export class Agents {
   }
 }
 
-/** What a sandbox is given when it starts, as text to compare. */
-function whatStartsReads({ config, secrets, cpuLimit, memoryLimitMb, instructions }: Omit<Mergeable, 'id'>): string {
-  return JSON.stringify([config, secrets, cpuLimit, memoryLimitMb, instructions])
-}
-
-type Mergeable = Pick<AgentRow, 'id' | 'name' | 'description' | 'icon' | 'instructions' | 'cpuLimit' | 'memoryLimitMb' | 'image' | 'config' | 'secrets'>
-
 function mine(user: Owner, id: number) {
   return and(eq(agents.id, id), eq(agents.createdBy, user.id), isNull(agents.deletedAt))
-}
-
-function emptyConfig(): AgentConfig {
-  const preset = PRESETS[0]
-  return {
-    provider: preset?.id ?? 'other',
-    anthropic_base_url: preset?.baseUrl ?? '',
-    anthropic_haiku_model: preset?.haiku ?? '',
-    anthropic_sonnet_model: preset?.sonnet ?? '',
-    anthropic_opus_model: preset?.opus ?? '',
-    http_proxy: '',
-    https_proxy: '',
-    custom_envs: [],
-  }
 }
 
 function problemCode(problems: Record<string, string>): string {

@@ -4,6 +4,7 @@ import { randomToken, sha256Hex } from '../lib/crypto.ts'
 import { invalidFields } from '../lib/errors.ts'
 import type { Limits } from '../settings/settings.ts'
 import type { Agent } from './agents.ts'
+import { emptyConfig } from './merging.ts'
 import { PRESETS } from './presets.ts'
 import { AGENT_ICONS, type AgentInput } from './rules.ts'
 
@@ -11,17 +12,7 @@ export type FormFields = Record<string, string | string[] | undefined>
 
 /** The form of an agent, or of a new one. */
 export function formOf(agent: Agent | undefined, limits: Limits): AgentFormModel {
-  const preset = PRESETS[0]
-  const config = agent?.config ?? {
-    provider: 'anthropic',
-    anthropic_base_url: preset?.baseUrl ?? '',
-    anthropic_haiku_model: preset?.haiku ?? '',
-    anthropic_sonnet_model: preset?.sonnet ?? '',
-    anthropic_opus_model: preset?.opus ?? '',
-    http_proxy: '',
-    https_proxy: '',
-    custom_envs: [],
-  }
+  const config = agent?.config ?? emptyConfig()
   const { custom_envs: envs, ...plain } = config
   return {
     id: agent?.id,

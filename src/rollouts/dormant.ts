@@ -2,11 +2,15 @@
 import { sql } from 'drizzle-orm'
 import type { Bus } from '../bus/bus.ts'
 import type { Db } from '../db/client.ts'
+import { LIVE } from '../sessions/schema.ts'
 import type { Rollouts } from './rollouts.ts'
 import type { RolloutRow } from './schema.ts'
 
 /** So many are changed at a time. */
 const BATCH = 500
+
+/** Whether the agent of row `r` runs or starts. */
+const RUNS = sql`exists (select 1 from sessions s where s.agent_id = r.agent_id and s.status in ${LIVE})`
 
 /** Whether those that do not run get the image `now`, `later`, or `never`: nobody came up with it. */
 export type DormantTurn = 'now' | 'later' | 'never'
@@ -38,7 +42,7 @@ export class DormantAgents {
         bool_or(r.came_up) as proved,
         bool_or(r.state = 'failed') as failed,
         bool_or(r.came_up and not exists (select 1 from rollout_agents f where f.rollout_id = r.rollout_id and f.wave = r.wave and f.state = 'failed')) as clean,
-        bool_or(r.state = 'queued' and exists (select 1 from sessions s where s.agent_id = r.agent_id and s.status in ('creating', 'running', 'idle'))) as live
+        bool_or(r.state = 'queued' and ${RUNS}) as live
       from rollout_agents r where r.rollout_id = ${id}`)
     if (!seen || seen.clean) return 'now'
     if (seen.live) return 'later'
@@ -54,7 +58,7 @@ export class DormantAgents {
           join agents a on a.id = r.agent_id
           join rollouts o on o.id = r.rollout_id and o.status = 'running'
           where r.rollout_id = ${rollout.id} and r.state = 'queued' and a.deleted_at is null
-            and not exists (select 1 from sessions s where s.agent_id = r.agent_id and s.status in ('creating', 'running', 'idle'))
+            and not ${RUNS}
           order by r.id limit ${BATCH} for update of r, a for share of o
         ), changed as (
           update agents set image = ${rollout.image}, version = version + 1 from picked where agents.id = picked.agent_id

@@ -58,7 +58,9 @@ function showCount(form: HTMLFormElement): void {
   if (place) place.textContent = count === 0 ? '' : count === 1 ? '1 unsaved change' : `${count} unsaved changes`
   const words = find('[data-changed-names]', form)
   if (words) words.textContent = names.map((name) => find(`label[for="${CSS.escape(name)}"]`, form)?.textContent?.trim() ?? name).join(', ')
-  find('.savebar', form)?.toggleAttribute('hidden', count === 0)
+  const bar = find('.savebar', form)
+  bar?.toggleAttribute('hidden', count === 0)
+  bar?.toggleAttribute('data-counted', true)
 }
 
 // In the capture phase: before htmx follows the link.

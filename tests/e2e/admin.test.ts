@@ -1,7 +1,7 @@
 // An admin's walk through the admin area in a real browser: by keys, in both themes and on both sizes, while agents change.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Browser, Page } from 'playwright-core'
-import { PASSWORD, type Person, startTestApp, type TestApp } from '../support/app.ts'
+import type { Browser } from 'playwright-core'
+import { type Person, startTestApp, type TestApp } from '../support/app.ts'
 import { launchBrowser, openPage } from '../support/browser.ts'
 import { problemsOf, screenOptions } from '../support/page-check.ts'
 
@@ -26,18 +26,10 @@ afterAll(async () => {
   await app?.[Symbol.asyncDispose]()
 })
 
-async function signIn(page: Page): Promise<void> {
-  await page.goto(`${app.portal.url}/login`)
-  await page.fill('#login', 'admin')
-  await page.fill('#password', PASSWORD)
-  await page.keyboard.press('Enter')
-  await page.waitForURL((url) => url.pathname !== '/login')
-}
-
 test('an admin finds an agent, restarts and stops it with a word to its owner, and sees the list change by itself; all of it by keys', async () => {
   await using watched = await openPage(browser)
   const { page, complaints } = watched
-  await signIn(page)
+  await app.signIn(page, 'admin')
   await page.keyboard.press('g')
   await page.keyboard.press('a')
   await page.waitForURL(/\/admin\/agents$/)
@@ -95,7 +87,7 @@ test.each([
   const phone = width < 500
   await using watched = await openPage(browser, screenOptions(colorScheme, width))
   const { page, complaints } = watched
-  await signIn(page)
+  await app.signIn(page, 'admin')
   const found: string[] = []
   for (const path of ['/admin/agents', '/admin/agents?state=failed&q=nothing', `/admin/agents/${agentId}`]) {
     await page.goto(app.portal.url + path)
@@ -115,11 +107,7 @@ test.each([
 test('somebody who is no admin is not shown the way, and is told so at the door', async () => {
   await using watched = await openPage(browser, {}, /status of 403/)
   const { page } = watched
-  await page.goto(`${app.portal.url}/login`)
-  await page.fill('#login', 'mira')
-  await page.fill('#password', PASSWORD)
-  await page.keyboard.press('Enter')
-  await page.waitForURL((url) => url.pathname !== '/login')
+  await app.signIn(page, 'mira')
   expect(await page.locator('a[href^="/admin"]').count()).toBe(0)
   const answer = await page.goto(`${app.portal.url}/admin/agents/${agentId}`)
   expect(answer?.status()).toBe(403)

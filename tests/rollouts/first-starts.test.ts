@@ -5,8 +5,9 @@ import { until } from '../../src/lib/until.ts'
 import { rolloutAgents, rollouts } from '../../src/rollouts/schema.ts'
 import { RolloutSteps } from '../../src/rollouts/steps.ts'
 import { sandboxStarts } from '../../src/sessions/schema.ts'
-import { type Person, startTestApp, type TestApp } from '../support/app.ts'
-import { ImageRuntime, MISSING, NEW, OLD, SLOW } from './image-runtime.ts'
+import type { Person, TestApp } from '../support/app.ts'
+import { startImageApp } from './image-app.ts'
+import { MISSING, NEW, OLD, SLOW } from './image-runtime.ts'
 
 setDefaultTimeout(90_000)
 
@@ -24,20 +25,13 @@ interface RolloutJson {
 }
 
 let app: TestApp
-let runtime: ImageRuntime
 let alice: Person
 let admin: Person
 const ids: number[] = []
 beforeAll(async () => {
-  app = await startTestApp({
-    runtime: (options) => {
-      runtime = new ImageRuntime(options)
-      return runtime
-    },
-  })
+  app = (await startImageApp()).app
   const { settings } = app.portal.context
   await settings.set('max_agents_per_user', 100, undefined)
-  await settings.set('docker_image', OLD, undefined)
   await settings.set('allowed_images', [OLD, NEW, SLOW], undefined)
   alice = await app.as('alice')
   admin = await app.admin()

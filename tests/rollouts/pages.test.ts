@@ -1,19 +1,19 @@
 // The settings' form and a rollout's page in Chromium: what is refused, what is saved, and a progress that nobody reloads.
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { until } from '../../src/lib/until.ts'
-import { PASSWORD, type Person, startTestApp, type TestApp } from '../support/app.ts'
+import type { Person, TestApp } from '../support/app.ts'
 import { launchBrowser, openPage } from '../support/browser.ts'
 import { problemsOf, SCREENS, screenOptions } from '../support/page-check.ts'
-import { ImageRuntime, MISSING, NEW, OLD } from './image-runtime.ts'
+import { startImageApp } from './image-app.ts'
+import { MISSING, NEW } from './image-runtime.ts'
 
 setDefaultTimeout(90_000)
 let app: TestApp
 let browser: Browser
 let alice: Person
 beforeAll(async () => {
-  app = await startTestApp({ runtime: (options) => new ImageRuntime(options) })
-  await app.portal.context.settings.set('docker_image', OLD, undefined)
+  app = (await startImageApp()).app
   alice = await app.as('alice')
   await app.admin()
   browser = await launchBrowser()
@@ -23,18 +23,11 @@ afterAll(async () => {
   await app?.[Symbol.asyncDispose]()
 })
 
-async function signIn(page: Page): Promise<void> {
-  await page.goto(`${app.portal.url}/login`)
-  await page.fill('[name=login]', 'admin')
-  await page.fill('[name=password]', PASSWORD)
-  await Promise.all([page.waitForURL(`${app.portal.url}/**`, { waitUntil: 'load' }), page.click('[type=submit]')])
-}
-
 test('a bad value is marked at its field and nothing is saved; a good one is, and a reset goes back to what is inherited', async () => {
   await using watched = await openPage(browser, {}, /status of 422/)
   const { page, complaints } = watched
   const stored = async (key: string) => (await app.portal.context.settings.all()).find((setting) => setting.key === key)
-  await signIn(page)
+  await app.signIn(page, 'admin')
   await page.goto(`${app.portal.url}/admin/settings`)
   expect(await page.isVisible('.savebar')).toBe(false)
   await page.fill('#agent_storage_size', '10GG')
@@ -75,7 +68,7 @@ test('agents are chosen in the list, get another image, and the page follows; on
   for (const id of ids) await alice.startAgent(id)
   await using watched = await openPage(browser)
   const { page, complaints } = watched
-  await signIn(page)
+  await app.signIn(page, 'admin')
   const change = async (image: string, chosen: number[]) => {
     await page.goto(`${app.portal.url}/admin/agents`)
     for (const id of chosen) await page.check(`input[name=ids][value="${id}"]`)
@@ -103,7 +96,7 @@ test('agents are chosen in the list, get another image, and the page follows; on
 test.each(SCREENS)('the pages are clean, accessible and fit in %s at %i px', async (colorScheme, width) => {
   await using watched = await openPage(browser, screenOptions(colorScheme, width))
   const { page, complaints } = watched
-  await signIn(page)
+  await app.signIn(page, 'admin')
   const found: string[] = []
   for (const path of ['settings', 'rollouts', 'rollouts/new', 'rollouts/1', 'agents']) {
     await page.goto(`${app.portal.url}/admin/${path}`)

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { sql } from 'drizzle-orm'
 import { until } from '../../src/lib/until.ts'
-import { type Person, startTestApp, type TestApp } from '../support/app.ts'
+import type { Person, TestApp } from '../support/app.ts'
 import { TerminalClient } from '../support/terminal-client.ts'
-import { ImageRuntime, MISSING, NEW, OLD } from './image-runtime.ts'
+import { startImageApp } from './image-app.ts'
+import { type ImageRuntime, MISSING, NEW, OLD } from './image-runtime.ts'
 
 setDefaultTimeout(90_000)
 
@@ -28,15 +29,11 @@ let alice: Person
 let admin: Person
 let aliceId: number
 beforeAll(async () => {
-  app = await startTestApp({
-    runtime: (options) => {
-      runtime = new ImageRuntime(options)
-      return runtime
-    },
-  })
+  const started = await startImageApp()
+  app = started.app
+  runtime = started.runtime
   const { settings } = app.portal.context
   await settings.set('max_agents_per_user', 100, undefined)
-  await settings.set('docker_image', OLD, undefined)
   alice = await app.as('alice')
   admin = await app.admin()
   aliceId = (await alice.ask<{ user: { id: number } }>('GET', '/api/auth/me')).body.user.id

@@ -1,12 +1,12 @@
 // Whose objects are touched: two installations in one namespace, two starters of one agent, an agent that is deleted meanwhile.
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
-import { KubernetesRuntime, type KubernetesRuntimeOptions } from '../../src/runtime/kubernetes/adapter.ts'
+import type { KubernetesRuntime, KubernetesRuntimeOptions } from '../../src/runtime/kubernetes/adapter.ts'
 import { secretName } from '../../src/runtime/names.ts'
 import { type SandboxSpec, type StartProgress, Superseded } from '../../src/runtime/runtime.ts'
 import { ScriptedApi, type Thing, type Write } from './scripted-api.ts'
 import { CLAIMS, control, NAMESPACE, PODS, SECRETS, SERVICES, SETS } from './scripted-controller.ts'
+import { scriptedRuntime, scriptedSpec } from './scripted-runtime.ts'
 
 setDefaultTimeout(30_000)
 const NAME = 'claude-code-1-7'
@@ -28,34 +28,13 @@ function cluster({ runs = true } = {}): ScriptedApi {
 }
 
 function runtimeOf(api: ScriptedApi, installation = OURS, options: Partial<KubernetesRuntimeOptions> = {}): KubernetesRuntime {
-  const settings = {
-    installation,
-    namespace: NAMESPACE,
-    agentImage: 'agent:1',
-    sidecarImage: 'sidecar:1',
-    pullPolicy: 'IfNotPresent' as const,
-    pullSecrets: [],
-    volume: { kind: 'pvc' as const, size: '1Gi' },
-    egress: 'none' as const,
-  }
-  const base = {
-    access: api.access,
-    settings,
-    terminals: 'direct' as const,
-    clusterDomain: 'cluster.local',
-    resolve: async () => ['127.0.0.1'],
-    volumeGraceMs: 0,
-    secretKeys: ['0'.repeat(64)],
-    logger: silentLogger,
-  }
-  const runtime = new KubernetesRuntime({ ...base, ...options })
+  const runtime = scriptedRuntime(api, { settings: { installation }, ...options })
   disposing.push(runtime)
   return runtime
 }
 
 function specOf(generation: number): SandboxSpec {
-  const resources = { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }
-  return { ...KEY, birth: null, generation, environment: {}, resources, claudeMd: '', sandboxToken: `token-${generation}`, internalUrl: 'http://127.0.0.1:9', theme: 'dark' }
+  return scriptedSpec({ ...KEY, birth: null, generation })
 }
 
 function start(runtime: KubernetesRuntime, generation: number, signal: AbortSignal = AbortSignal.timeout(10_000), news: StartProgress[] = []): Promise<void> {

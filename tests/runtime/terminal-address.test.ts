@@ -2,14 +2,15 @@
 import { afterEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { type Logger, silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
-import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
+import type { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { PATHS } from '../../src/runtime/kubernetes/client.ts'
 import { TerminalCredentials } from '../../src/runtime/kubernetes/credentials.ts'
 import { labelsOf } from '../../src/runtime/names.ts'
 import { ScriptedApi } from './scripted-api.ts'
+import { NAMESPACE } from './scripted-controller.ts'
+import { scriptedRuntime } from './scripted-runtime.ts'
 
 setDefaultTimeout(30_000)
-const NAMESPACE = 'agents'
 const KEY = { userId: 1, agentId: 7 }
 const POD = 'claude-code-1-7-0.claude-code-1-7.agents.svc.example.internal'
 const SERVICE = 'claude-code-1-7.agents.svc.example.internal'
@@ -36,25 +37,8 @@ class Cluster {
       if (!found) throw new Error('ENOTFOUND')
       return found
     }
-    this.runtime = new KubernetesRuntime({
-      access: this.api.access,
-      settings: {
-        installation: 'i',
-        namespace: NAMESPACE,
-        agentImage: 'agent',
-        sidecarImage: 'sidecar',
-        pullPolicy: 'Never',
-        pullSecrets: [],
-        volume: { kind: 'pvc', size: '1Gi' },
-        egress: 'none',
-      },
-      terminals: 'direct',
-      clusterDomain: 'example.internal',
-      resolve,
-      volumeGraceMs: 0,
-      secretKeys: SECRET_KEYS,
-      logger: { ...silentLogger, warn: (message: string) => void this.warnings.push(message) } as Logger,
-    })
+    const logger = { ...silentLogger, warn: (message: string) => void this.warnings.push(message) } as Logger
+    this.runtime = scriptedRuntime(this.api, { clusterDomain: 'example.internal', resolve, secretKeys: SECRET_KEYS, logger })
     disposing.push(
       () => this.api[Symbol.dispose](),
       () => this.runtime[Symbol.asyncDispose](),

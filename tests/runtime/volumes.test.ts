@@ -1,12 +1,12 @@
 // Whose files a volume holds: an agent's of one birth, never those of another agent that has got the same numbers.
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
-import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
+import type { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { claimName } from '../../src/runtime/names.ts'
 import type { FilesOwner } from '../../src/runtime/runtime.ts'
 import { ScriptedApi } from './scripted-api.ts'
-import { CLAIMS, control, NAMESPACE, PODS, SETS } from './scripted-controller.ts'
+import { CLAIMS, control, PODS, SETS } from './scripted-controller.ts'
+import { scriptedRuntime, scriptedSpec } from './scripted-runtime.ts'
 
 setDefaultTimeout(30_000)
 const ALICE: FilesOwner = { userId: 7, agentId: 12, birth: 'a11ce000-0000-4000-8000-000000000001' }
@@ -19,18 +19,7 @@ let runtime: KubernetesRuntime
 beforeEach(() => {
   api = new ScriptedApi()
   control(api)
-  const settings = {
-    installation: 'i',
-    namespace: NAMESPACE,
-    agentImage: 'agent:1',
-    sidecarImage: 'sidecar:1',
-    pullPolicy: 'Never' as const,
-    pullSecrets: [],
-    volume: { kind: 'pvc' as const, size: '1Gi' },
-    egress: 'none' as const,
-  }
-  const rest = { terminals: 'direct' as const, clusterDomain: 'cluster.local', volumeGraceMs: GRACE_MS, secretKeys: ['0'.repeat(64)], logger: silentLogger }
-  runtime = new KubernetesRuntime({ access: api.access, settings, ...rest })
+  runtime = scriptedRuntime(api, { volumeGraceMs: GRACE_MS })
 })
 afterEach(async () => {
   await runtime[Symbol.asyncDispose]()
@@ -38,9 +27,7 @@ afterEach(async () => {
 })
 
 async function start(owner: FilesOwner, generation = 1): Promise<void> {
-  const resources = { cpuLimit: 1, memoryLimitBytes: 1024 ** 3, pidsLimit: 64 }
-  const more = { environment: {}, resources, claudeMd: '', sandboxToken: 'token', internalUrl: 'http://127.0.0.1:9', theme: 'dark' as const }
-  await runtime.start({ ...owner, generation, ...more }, () => {}, AbortSignal.timeout(10_000))
+  await runtime.start(scriptedSpec({ ...owner, generation }), () => {}, AbortSignal.timeout(10_000))
 }
 
 /** Names of the volumes that the agent's StatefulSet makes and its containers mount. */

@@ -7,11 +7,11 @@ import { readConfig } from '../../src/config.ts'
 import { connect } from '../../src/db/client.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
-import { KubernetesRuntime } from '../../src/runtime/kubernetes/adapter.ts'
 import { objectName, podName, secretName } from '../../src/runtime/names.ts'
 import { startPortal } from '../../src/server.ts'
 import { ScriptedApi } from '../runtime/scripted-api.ts'
 import { CLAIMS, control, NAMESPACE, PODS, running, SECRETS, SETS } from '../runtime/scripted-controller.ts'
+import { scriptedRuntime } from '../runtime/scripted-runtime.ts'
 import { type Person, TestApp } from '../support/app.ts'
 import { testDatabase } from '../support/database.ts'
 
@@ -46,18 +46,7 @@ async function replica(name: string, { api, databaseUrl }: { api: ScriptedApi; d
     JWT_SECRET: 'the same for all replicas of a portal',
     SECRET_KEYS: '0'.repeat(64),
   })
-  const settings = {
-    installation: 'i',
-    namespace: NAMESPACE,
-    agentImage: 'agent:1',
-    sidecarImage: 'sidecar:1',
-    pullPolicy: 'IfNotPresent' as const,
-    pullSecrets: [],
-    volume: { kind: 'pvc' as const, size: '1Gi' },
-    egress: 'none' as const,
-  }
-  const base = { access: api.access, terminals: 'direct' as const, clusterDomain: 'cluster.local', volumeGraceMs: 0, secretKeys: ['0'.repeat(64)], logger: silentLogger }
-  const runtime = new KubernetesRuntime({ ...base, settings })
+  const runtime = scriptedRuntime(api)
   const portal = await startPortal(config, { logger: silentLogger, databaseUrl, runtime, startLimits: { readyMs, answerMs: LONG_MS } })
   ending.push(async () => {
     await portal.stop()

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { readConfig } from '../../src/config.ts'
 import { silentLogger } from '../../src/lib/logger.ts'
 import { until } from '../../src/lib/until.ts'
@@ -84,6 +85,15 @@ export class TestApp {
     const { users, logins } = this.portal.context
     const user = (await users.seedAdmin(PASSWORD)) ?? (await users.checkPassword('admin', PASSWORD, 'test'))
     return new Person(this, (await logins.open(user, { userAgent: 'test', address: '127.0.0.1' })).token)
+  }
+
+  /** Signs somebody in on a page, by keys; the page that follows is there. */
+  async signIn(page: Page, login: string): Promise<void> {
+    await page.goto(`${this.portal.url}/login`)
+    await page.fill('#login', login)
+    await page.fill('#password', PASSWORD)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(({ pathname }) => pathname !== '/login')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -174,7 +174,7 @@ function Origin({ setting: { key, changed, inherited, inheritedFrom, unit, overr
   )
 }
 
-// Without scripts it is always there; with them only while something is unsaved.
+// Without scripts it is always there; with them only while something is unsaved, and not before that is counted.
 function SaveBar({ form: { wrong } }: { form: SettingsFormModel }) {
   return (
     <div class="savebar" role="region" aria-label="Unsaved changes">
